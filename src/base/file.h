@@ -1,0 +1,35 @@
+/* Files as wholes. Every read has a ceiling; every write is whole or not there. */
+#ifndef CULPRIT_BASE_FILE_H
+#define CULPRIT_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* A file's bytes: mapped where possible, read where not (pipes, "-" for standard input). `data` is
+ * not NUL-terminated. */
+struct file_bytes {
+	const char *data;
+	size_t len;
+	bool mapped;
+};
+
+/* max_bytes is a ceiling: a larger file is an error. */
+int file_open_bytes(
+	const char *path, size_t max_bytes, struct file_bytes *out, struct err *err);
+void file_close_bytes(struct file_bytes *file);
+
+/* Writes beside `path`, then renames over it: a reader sees the old file or the new one. */
+int file_write(const char *path, const void *data, size_t len, struct err *err);
+
+/* Makes the folder and those above it. */
+int file_make_folder(const char *path, struct err *err);
+
+/* Makes the folder that `path` lies in. */
+int file_make_parent(const char *path, struct err *err);
+
+bool file_exists(const char *path);
+
+#endif

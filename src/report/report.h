@@ -1,0 +1,55 @@
+/*
+ * Results as people read them: text for a terminal, and one HTML file that needs no network. Takes
+ * result structs, gives text; never the store, never a file.
+ */
+#ifndef CULPRIT_REPORT_REPORT_H
+#define CULPRIT_REPORT_REPORT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "base/term.h"
+#include "learn/rank.h"
+#include "load/load.h"
+
+/* The verdict: one to three sentences that a reader can act on. "fraction_io_bound limits
+ * requests_per_second: from 0.05 to 0.5 it falls by 78 % [74, 82]. json_object_length does not matter
+ * within the range tried (500 to 1,000)." Says so where nothing could be told from noise, and where
+ * the first ones are tied. */
+void report_verdict(struct str *out, const struct rank_result *r);
+
+/* Terminal: fit of the models, the table of factors (group, importance with interval and bar,
+ * coefficient, effect from low to high), the verdict, warnings. */
+void report_rank(struct str *out, const struct term *term, const struct rank_result *r);
+
+/* Terminal: a summary that is read in five seconds. */
+void report_load(struct str *out, const struct term *term, const struct load_spec *spec,
+	const struct load_result *r);
+
+/* A trial as the HTML report's table shows it. */
+struct report_trial {
+	size_t index;
+	bool ok;
+	const char *note;        /* why it failed, or "" */
+	const json_t *setting;   /* factor → value */
+	const json_t *responses; /* name → number */
+};
+
+struct report_page {
+	const char *title;      /* the study file, the CSV */
+	const char *command;    /* the exact command line */
+	const char *started;    /* label */
+	const json_t *machine;  /* proc/machine.h */
+	int64_t run;            /* id in the store; 0: not stored */
+	uint64_t seed;
+	double seconds;         /* that the trials took; NaN when not known */
+	const struct rank_result *rank;
+	const struct report_trial *trials; /* may be NULL: the rank's rows are shown */
+	size_t n_trials;
+};
+
+/* The whole file. */
+void report_html(struct str *out, const struct report_page *page);
+
+#endif

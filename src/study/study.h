@@ -1,0 +1,107 @@
+/*
+ * A study: what a study file says (struct study), and running its trials. The one orchestrator: it
+ * starts the service, applies the levers, drives the load, and has each trial in the store before the
+ * next begins.
+ */
+#ifndef CULPRIT_STUDY_STUDY_H
+#define CULPRIT_STUDY_STUDY_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "design/design.h"
+#include "learn/dataset.h"
+#include "load/load.h"
+#include "store/store.h"
+
+/* word in a study file, whether a change of it needs a restart of the service, what it does */
+#define STUDY_LEVERS(X)                                                                            \
+	X(QUERY, "query", false, "a query parameter of the URL")                                   \
+	X(PATH, "path", false, "{name} in the URL's path")                                         \
+	X(HEADER, "header", false, "a request header")                                             \
+	X(ENV, "env", true, "an environment variable of the service")                              \
+	X(ARG, "arg", true, "{name} in the service's command")
+
+enum study_lever {
+#define X(name, word, restarts, text) LEVER_##name,
+	STUDY_LEVERS(X)
+#undef X
+	STUDY_N_LEVERS
+};
+
+extern const char *const STUDY_LEVER_WORDS[]; /* ends with NULL */
+
+struct factor {
+	char *name;
+	enum study_lever lever;
+	char *target;       /* parameter, header or variable name; the factor's name by default */
+	double low, high;   /* a range … */
+	bool whole;         /* … of whole numbers, where both ends are written as such and step is 1 */
+	char *unit;         /* written behind the value: "ms"; "" else */
+	char **values;      /* … or a list of values that ends with NULL; else NULL */
+	size_t n_values;
+	size_t line;        /* in the study file */
+};
+
+struct study {
+	char *path, *title;
+	char *command, *ready, *folder; /* NULL where the service runs already */
+	uint64_t ready_timeout_ns;
+	struct load_spec load; /* its texts belong to the study */
+	char *response;        /* one of STUDY_RESPONSES */
+	struct factor *factors;
+	size_t n_factors;
+	enum design_sampler sampler;
+	size_t trials;
+	uint64_t seed;
+	char *key; /* SHA-like hash of all of the above: finds the run to resume */
+};
+
+/* Responses that a trial has: name, unit, what it is. */
+#define STUDY_RESPONSES(X)                                                                         \
+	X("requests_per_second", "requests/s", "answers with 2xx or 3xx a second")                 \
+	X("mean_latency_ms", "ms", "mean time from send to the whole answer")                      \
+	X("p50_ms", "ms", "median latency")                                                        \
+	X("p90_ms", "ms", "90th percentile of latency")                                            \
+	X("p99_ms", "ms", "99th percentile of latency")                                            \
+	X("max_ms", "ms", "longest latency")                                                       \
+	X("cpu_ms_per_request", "ms", "CPU time of the service for one answer")                    \
+	X("error_percent", "%", "requests that failed")
+
+int study_read(struct study *out, const char *path, struct err *err);
+void study_release(struct study *s);
+json_t *study_to_json(const struct study *s);
+
+/* While it runs. */
+struct study_tick {
+	size_t trial, trials; /* trial under way, from 1 */
+	size_t done, failed;
+	const char *setting;  /* "fraction_io_bound=0.22 mean_response_time=0.41 …" */
+	const char *phase;    /* "starting the service", "warming up", "measuring" */
+	double rate;          /* so far in this trial, requests/s */
+	double eta_s;         /* NaN while it is not known */
+	const struct trial *finished; /* set once for each trial that ended, else NULL */
+};
+
+struct study_hooks {
+	void (*tick)(void *arg, const struct study_tick *tick);
+	void *arg;
+	const atomic_bool *stop;
+};
+
+/*
+ * Runs the trials of `s` that run `run_id` does not have yet. Each goes to the store as it ends.
+ * ERR_STOPPED when `stop` was set: the trials so far are kept, the same call goes on. ERR_SERVICE
+ * where the service never gets ready or dies again and again. The service is stopped in any case.
+ */
+int study_run(const struct study *s, struct store *store, int64_t run_id,
+	const struct study_hooks *hooks, struct err *err);
+
+/* The trials of a run as a table to learn from: those that went well. */
+int study_dataset(const struct study *s, const struct trial *trials, size_t n,
+	struct dataset *out, struct err *err);
+
+#endif

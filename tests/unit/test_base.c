@@ -1,0 +1,258 @@
+#include "unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "base/opt.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "base/term.h"
+
+START_TEST(str_measures_and_guesses)
+{
+	static const char *const WORDS[] = {"query", "path", "header", "connections", NULL};
+
+	ck_assert_uint_eq(str_width("naïve \x1b[31mред\x1b[0m 漢"), 12);
+	ck_assert_uint_eq(str_distance("kitten", "sitting"), 3);
+	ck_assert_uint_eq(str_distance("qeury", "query"), 1);
+	ck_assert_str_eq(str_nearest("qeury", WORDS), "query");
+	ck_assert_str_eq(str_nearest("conn", WORDS), "connections");
+	ck_assert_ptr_null(str_nearest("zzzzz", WORDS));
+}
+END_TEST
+
+START_TEST(num_parses_strictly)
+{
+	struct err err = {0};
+	int64_t i;
+	double d;
+	uint64_t ns;
+
+	ck_assert_int_eq(num_parse_int("12", 0, 20, "x", &i, &err), 0);
+	ck_assert_int_eq(i, 12);
+	ck_assert_int_lt(num_parse_int("12x", 0, 20, "x", &i, &err), 0);
+	ck_assert_int_lt(num_parse_int(" 12", 0, 20, "x", &i, &err), 0);
+	ck_assert_int_lt(num_parse_int("21", 0, 20, "--n", &i, &err), 0);
+	ck_assert_str_eq(err.text, "--n: 21 is out of range, it takes 0 to 20");
+	ck_assert_int_lt(num_parse_int("99999999999999999999", 0, 20, "x", &i, &err), 0);
+	ck_assert_int_lt(num_parse_real("nan", 0, 1, "x", &d, &err), 0);
+	ck_assert_int_eq(num_parse_duration("1.5ms", 0, UINT64_MAX, "x", &ns, &err), 0);
+	ck_assert_uint_eq(ns, 1500000);
+	ck_assert_int_lt(num_parse_duration("-1s", 0, UINT64_MAX, "x", &ns, &err), 0);
+	ck_assert_int_lt(num_parse_duration("5 parsecs", 0, UINT64_MAX, "x", &ns, &err), 0);
+	ck_assert_int_eq(num_parse_size("16KiB", 0, UINT64_MAX, "x", &ns, &err), 0);
+	ck_assert_uint_eq(ns, 16384);
+}
+END_TEST
+
+START_TEST(num_scan_is_strtod)
+{
+	struct rng rng;
+	char text[64];
+
+	rng_seed(&rng, 7, 0);
+	for (int i = 0; i < 200000; i++) {
+		union {
+			uint64_t bits;
+			double value;
+		} any = {.bits = rng_next(&rng)};
+		double want, got = 0;
+
+		if (!isfinite(any.value))
+			continue;
+		if (i % 2)
+			any.value = rng_normal(&rng) * 1e3;
+		snprintf(text, sizeof(text), "%.*g", 1 + i % 18, any.value);
+		want = strtod(text, NULL);
+		ck_assert_ptr_eq(num_scan(text, text + strlen(text), &got), text + strlen(text));
+		ck_assert_msg(want == got, "%s: %a, want %a", text, got, want);
+	}
+}
+END_TEST
+
+START_TEST(num_reads_well)
+{
+	char t[NUM_TEXT];
+
+	ck_assert_str_eq(num_duration(.00087, t), "870 µs");
+	ck_assert_str_eq(num_duration(1.2345, t), "1.23 s");
+	ck_assert_str_eq(num_duration(.9999, t), "1.00 s");
+	ck_assert_str_eq(num_duration(125, t), "2 m 05 s");
+	ck_assert_str_eq(num_count(1234567, t), "1,234,567");
+	ck_assert_str_eq(num_count(-999, t), "-999");
+	ck_assert_str_eq(num_short(.012345, t), "0.01235");
+	ck_assert_str_eq(num_short(1234.5, t), "1,234");
+	ck_assert_str_eq(num_bytes(1500, t), "1.50 kB");
+}
+END_TEST
+
+static int count_rows(const char *text, size_t len, size_t *cells, struct err *err)
+{
+	struct csv_reader r;
+	struct csv_field fields[8];
+	size_t n;
+	int rows = 0, rc;
+
+	*cells = 0;
+	csv_init(&r, "t.csv", text, len, ',');
+	while ((rc = csv_next(&r, fields, 8, &n, err)) > 0) {
+		rows++;
+		*cells += n;
+	}
+	return rc < 0 ? rc : rows;
+}
+
+START_TEST(csv_follows_the_rfc)
+{
+	struct err err = {0};
+	struct csv_reader r;
+	struct csv_field f[3];
+	struct str text = STR_INIT;
+	size_t n;
+	const char *data = "\xef\xbb\xbf"
+			   "a,\"b \"\"q\"\"\",\r\n\r\n1,\"x\ny\",3";
+
+	csv_init(&r, "t.csv", data, strlen(data), ',');
+	ck_assert_int_eq(csv_next(&r, f, 3, &n, &err), 1);
+	ck_assert_uint_eq(n, 3);
+	csv_field_text(&f[1], &text);
+	ck_assert_str_eq(text.p, "b \"q\"");
+	ck_assert_uint_eq(f[2].len, 0);
+	ck_assert_int_eq(csv_next(&r, f, 3, &n, &err), 1);
+	ck_assert_uint_eq(r.line, 3);
+	ck_assert_uint_eq(f[1].len, 3);
+	ck_assert_int_eq(csv_next(&r, f, 3, &n, &err), 0);
+	str_release(&text);
+
+	ck_assert_int_eq(count_rows("a,b\n1,2\n", 8, &n, &err), 2);
+	ck_assert_int_lt(count_rows("a\n\"b", 4, &n, &err), 0);
+	ck_assert_str_eq(err.text, "t.csv:2: a quote is opened here and never closed");
+	ck_assert_int_lt(count_rows("\"a\"b", 4, &n, &err), 0);
+	ck_assert_int_lt(count_rows("a\0b", 3, &n, &err), 0);
+	ck_assert_int_lt(count_rows("a\rb", 3, &n, &err), 0);
+	ck_assert_int_eq(count_rows("", 0, &n, &err), 0);
+}
+END_TEST
+
+START_TEST(csv_writes_what_it_reads)
+{
+	struct str out = STR_INIT;
+
+	csv_put(&out, true, "a \"b\", c");
+	csv_put_number(&out, false, .1);
+	csv_put_number(&out, false, 1.0 / 3);
+	csv_put_number(&out, false, NAN);
+	ck_assert_str_eq(out.p, "\"a \"\"b\"\", c\",0.1,0.3333333333333333,");
+	str_release(&out);
+}
+END_TEST
+
+struct sample {
+	int64_t connections;
+	uint64_t duration;
+	bool quick;
+	int sampler;
+	struct opt_list headers;
+	const char *name;
+};
+
+static const char *const SAMPLERS[] = {"sobol", "grid", NULL};
+static const struct opt SAMPLE_OPTIONS[] = {
+	{'c', "connections", OPT_INT, offsetof(struct sample, connections), NULL, "clients", 1, 1000,
+		NULL},
+	{'d', "duration", OPT_DURATION, offsetof(struct sample, duration), NULL, "how long", 0, 0,
+		NULL},
+	{'q', "quick", OPT_FLAG, offsetof(struct sample, quick), NULL, "fast", 0, 0, NULL},
+	{0, "sampler", OPT_CHOICE, offsetof(struct sample, sampler), NULL, "design", 0, 0, SAMPLERS},
+	{'H', "header", OPT_LIST, offsetof(struct sample, headers), NULL, "header", 0, 0, NULL},
+	{'n', "display-name", OPT_TEXT, offsetof(struct sample, name), NULL, "name", 0, 0, NULL},
+	{0}};
+
+START_TEST(opt_fills_the_struct)
+{
+	struct sample s = {0};
+	struct opt_section sections[] = {{NULL, SAMPLE_OPTIONS, &s}, {0}};
+	struct opt_rest rest = {0};
+	struct err err = {0};
+	char *argv[] = {"url", "-qc5", "--duration=2s", "-H", "a: b", "-Hc: d", "--sampler", "grid",
+		"--display_name", "x", "--", "-z"};
+
+	ck_assert_int_eq(opt_check(sections, &err), 0);
+	ck_assert_msg(!opt_parse(sections, 12, argv, false, &rest, &err), "%s", err.text);
+	ck_assert_int_eq(s.connections, 5);
+	ck_assert_uint_eq(s.duration, 2000000000);
+	ck_assert(s.quick);
+	ck_assert_int_eq(s.sampler, 1);
+	ck_assert_uint_eq(s.headers.n, 2);
+	ck_assert_str_eq(s.headers.items[1], "c: d");
+	ck_assert_uint_eq(rest.n, 2);
+	ck_assert_str_eq(rest.items[1], "-z");
+	opt_rest_release(&rest);
+	free(s.headers.items);
+}
+END_TEST
+
+START_TEST(opt_names_the_nearest)
+{
+	struct sample s = {0};
+	struct opt_section sections[] = {{NULL, SAMPLE_OPTIONS, &s}, {0}};
+	struct opt_rest rest = {0};
+	struct err err = {0};
+	char *wrong[] = {"--conections", "5"}, *range[] = {"-c", "0"}, *none[] = {"-c"};
+
+	ck_assert_int_eq(opt_parse(sections, 2, wrong, false, &rest, &err), -ERR_USAGE);
+	ck_assert_str_eq(err.text, "unknown option --conections, did you mean --connections?");
+	ck_assert_int_eq(opt_parse(sections, 2, range, false, &rest, &err), -ERR_USAGE);
+	ck_assert_int_eq(opt_parse(sections, 1, none, false, &rest, &err), -ERR_USAGE);
+	ck_assert_str_eq(err.text, "-c needs N");
+}
+END_TEST
+
+START_TEST(rng_is_uniform)
+{
+	struct rng r;
+	uint64_t counts[10] = {0};
+	double chi2 = 0, sum = 0, squares = 0;
+
+	rng_seed(&r, 42, 1);
+	for (int i = 0; i < 100000; i++)
+		counts[rng_below(&r, 10)]++;
+	for (int i = 0; i < 10; i++)
+		chi2 += ((double)counts[i] - 1e4) * ((double)counts[i] - 1e4) / 1e4;
+	ck_assert(chi2 < 33.7); /* 9 degrees of freedom, p = 1e-4; the seed is fixed */
+	for (int i = 0; i < 100000; i++) {
+		double z = rng_normal(&r);
+
+		sum += z;
+		squares += z * z;
+	}
+	ck_assert(fabs(sum / 1e5) < .0125 && fabs(squares / 1e5 - 1) < .018);
+}
+END_TEST
+
+START_TEST(tables_line_up)
+{
+	struct table t = TABLE_INIT;
+	struct str out = STR_INIT;
+	struct term term = TERM_PLAIN;
+
+	table_column(&t, "name", TABLE_LEFT);
+	table_column(&t, "ms", TABLE_RIGHT);
+	table_cell(&t, "größe");
+	table_cellf(&t, "%d", 5);
+	table_cell(&t, "x");
+	table_cellf(&t, "%d", 1234);
+	table_render(&t, &term, &out);
+	ck_assert_str_eq(out.p, "name     ms\ngröße     5\nx      1234\n");
+	table_release(&t);
+	str_release(&out);
+}
+END_TEST
+
+UNIT_MAIN("base", str_measures_and_guesses, num_parses_strictly, num_scan_is_strtod, num_reads_well,
+	csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct, opt_names_the_nearest,
+	rng_is_uniform, tables_line_up)
