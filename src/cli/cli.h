@@ -49,11 +49,23 @@ struct cmd {
 	X(lab)                                                                                     \
 	X(runs)                                                                                    \
 	X(show)                                                                                    \
-	X(export)
+	X(export)                                                                                  \
+	X(completion)                                                                              \
+	X(help)
 
 #define X(name) extern const struct cmd cmd_##name;
 CLI_COMMANDS(X)
 #undef X
+
+extern const struct cmd *const CLI_TABLE[]; /* in the order of CLI_COMMANDS; ends with NULL */
+
+/* The sections of a command as the frame parses and shows them: its own, then --store and -h. The
+ * array is the caller's to free(). */
+struct opt_section *cli_sections(const struct cmd *cmd);
+
+/* What -h prints, and a manual page in roff (man 7). Both from the command's table alone. */
+void cli_help(const struct cmd *cmd, size_t width, struct str *out);
+void cli_man(const struct cmd *cmd, struct str *out);
 
 /* --json and --csv for commands with a result; put CLI_FORMAT_OPTIONS in a section over one. */
 struct cli_format_options {

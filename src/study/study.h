@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "design/design.h"
 #include "learn/dataset.h"
 #include "load/load.h"
@@ -103,5 +104,9 @@ int study_run(const struct study *s, struct store *store, int64_t run_id,
 /* The trials of a run as a table to learn from: those that went well. */
 int study_dataset(const struct study *s, const struct trial *trials, size_t n,
 	struct dataset *out, struct err *err);
+
+/* The trials as CSV: trial, started, status ("ok" or "failed"), the factors, the responses, connections,
+ * note (why it failed). What `find --csv` and `export --csv` print, and `rank` reads. */
+void study_trials_csv(struct str *out, const struct trial *trials, size_t n);
 
 #endif

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Runs every test of a build folder and ends with the line "N passed, N failed, N skipped".
+
+    tests/run.py BUILD [--unit] [--cli] [NAME …]
+
+Unit tests are the Check programs of tests/unit; whole-program tests are the unittest classes of
+tests/cli, which find the program through CULPRIT. A NAME runs only files whose name contains it.
+"""
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOTALS = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
+
+
+class Count:
+    passed = failed = skipped = 0
+
+
+def say(mark, name, seconds, note=""):
+    print(f"{mark:4}  {name:34} {seconds:6.1f} s  {note}".rstrip(), flush=True)
+
+
+def run_unit(program, count):
+    """One Check program: its own totals, or one failure when it printed none."""
+    begin = time.monotonic()
+    try:
+        done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=600, cwd=HERE.parent)
+        output, code = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as late:
+        output, code = (late.stdout or b"").decode(errors="replace") + "\ntimed out", 1
+    seconds = time.monotonic() - begin
+    totals = TOTALS.search(output)
+    checks, bad = (int(totals[1]), int(totals[2]) + int(totals[3])) if totals else (1, 1)
+    if code and not bad:
+        checks, bad = checks + 1, 1
+    count.passed += checks - bad
+    count.failed += bad
+    say("FAIL" if bad else "ok", f"unit/{program.name}", seconds, f"{checks} tests")
+    if bad:
+        print(output, flush=True)
+
+
+class Result(unittest.TestResult):
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begin = time.monotonic()
+
+    def line(self, mark, test, note=""):
+        say(mark, "cli/" + ".".join(test.id().split(".")[-3::2]), time.monotonic() - self.begin, note)
+
+    def addSuccess(self, test):
+        self.count.passed += 1
+        self.line("ok", test)
+
+    def addSkip(self, test, reason):
+        self.count.skipped += 1
+        self.begin = getattr(self, "begin", time.monotonic())
+        self.line("skip", test, reason)
+
+    def fail(self, test, error):
+        self.count.failed += 1
+        self.begin = getattr(self, "begin", time.monotonic())
+        self.line("FAIL", test)
+        print(self._exc_info_to_string(error, test), flush=True)
+
+    addError = addFailure = fail
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--unit", action="store_true", help="only the unit tests")
+    parser.add_argument("--cli", action="store_true", help="only the whole-program tests")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    count = Count()
+    both = args.unit == args.cli
+
+    def wanted(name):
+        return not args.names or any(n in name for n in args.names)
+
+    if args.unit or both:
+        for program in sorted((args.build / "tests/unit").glob("test_*")):
+            if program.is_file() and os.access(program, os.X_OK) and wanted(program.name):
+                run_unit(program.resolve(), count)
+    if args.cli or both:
+        os.environ["CULPRIT"] = str((args.build / "culprit").resolve())
+        sys.path.insert(0, str(HERE / "cli"))
+        for path in sorted((HERE / "cli").glob("test_*.py")):
+            if wanted(path.stem):
+                unittest.defaultTestLoader.loadTestsFromName(path.stem).run(Result(count))
+    skipped = f", {count.skipped} skipped" if count.skipped else ""
+    print(f"{count.passed} passed, {count.failed} failed{skipped}", flush=True)
+    return count.failed != 0 or not count.passed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
