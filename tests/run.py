@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Runs every test of a build folder and ends with the line "N passed, N failed, N skipped".
+"""Runs the tests and ends with the line "N passed, N failed, N skipped".
 
-    tests/run.py BUILD [--unit] [--cli] [NAME …]
+    tests/run.py [--all | --fuzz SECONDS] [NAME …]
 
 Unit tests are the Check programs of tests/unit; whole-program tests are the unittest classes of
 tests/cli, which find the program through CULPRIT. A NAME runs only files whose name contains it.
+The folders build, build-asan, build-tsan and build-fuzz are what ./dev makes.
 """
 import argparse
 import os
@@ -78,29 +79,70 @@ class Result(unittest.TestResult):
     addError = addFailure = fail
 
 
+def run_units(build, count, wanted):
+    for program in sorted((build / "tests/unit").glob("test_*")):
+        if program.is_file() and os.access(program, os.X_OK) and wanted(program.name):
+            run_unit(program.resolve(), count)
+
+
+def run_cli(build, count, wanted):
+    os.environ["CULPRIT"] = str((build / "culprit").resolve())
+    sys.path.insert(0, str(HERE / "cli"))
+    for path in sorted((HERE / "cli").glob("test_*.py")):
+        if wanted(path.stem):
+            sys.modules.pop("harness", None)
+            sys.modules.pop(path.stem, None)
+            unittest.defaultTestLoader.loadTestsFromName(path.stem).run(Result(count))
+
+
+def run_fuzz(build, seconds, count, wanted):
+    """Each fuzz target for so long, on a copy of its corpus; what it found stays in the build folder."""
+    for program in sorted((build / "tests/fuzz").glob("fuzz_*")):
+        if not program.is_file() or not os.access(program, os.X_OK) or not wanted(program.name):
+            continue
+        name = program.name.removeprefix("fuzz_")
+        found = build / "corpus" / name
+        found.mkdir(parents=True, exist_ok=True)
+        begin = time.monotonic()
+        done = subprocess.run(
+            [program.resolve(), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+             f"-artifact_prefix={build}/corpus/{name}-", found, HERE / "fuzz/corpus" / name],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        runs = re.search(r"Done (\d+) runs", done.stdout)
+        count.passed += done.returncode == 0
+        count.failed += done.returncode != 0
+        say("FAIL" if done.returncode else "ok", f"fuzz/{name}", time.monotonic() - begin,
+            f"{int(runs[1]):,} inputs" if runs else "")
+        if done.returncode:
+            print(done.stdout[-4000:], flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--unit", action="store_true", help="only the unit tests")
-    parser.add_argument("--cli", action="store_true", help="only the whole-program tests")
+    parser.add_argument("--all", action="store_true", help="under the sanitizers too, and fuzzing")
+    parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="only the fuzz targets")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     count = Count()
-    both = args.unit == args.cli
+    top = HERE.parent
 
     def wanted(name):
         return not args.names or any(n in name for n in args.names)
 
-    if args.unit or both:
-        for program in sorted((args.build / "tests/unit").glob("test_*")):
-            if program.is_file() and os.access(program, os.X_OK) and wanted(program.name):
-                run_unit(program.resolve(), count)
-    if args.cli or both:
-        os.environ["CULPRIT"] = str((args.build / "culprit").resolve())
-        sys.path.insert(0, str(HERE / "cli"))
-        for path in sorted((HERE / "cli").glob("test_*.py")):
-            if wanted(path.stem):
-                unittest.defaultTestLoader.loadTestsFromName(path.stem).run(Result(count))
+    if args.fuzz is None:
+        run_units(top / "build", count, wanted)
+        run_cli(top / "build", count, wanted)
+    if args.all:
+        os.environ["CULPRIT_SANITIZED"] = "1"
+        os.environ["CK_TIMEOUT_MULTIPLIER"] = "5"
+        print("with AddressSanitizer and UndefinedBehaviorSanitizer:", flush=True)
+        run_units(top / "build-asan", count, wanted)
+        run_cli(top / "build-asan", count, wanted)
+        print("with ThreadSanitizer:", flush=True)
+        run_units(top / "build-tsan", count, wanted)
+        print("fuzzing:", flush=True)
+    if args.all or args.fuzz is not None:
+        run_fuzz(top / "build-fuzz", args.fuzz or 5, count, wanted)
     skipped = f", {count.skipped} skipped" if count.skipped else ""
     print(f"{count.passed} passed, {count.failed} failed{skipped}", flush=True)
     return count.failed != 0 or not count.passed

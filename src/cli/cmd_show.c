@@ -1,0 +1,60 @@
+/* culprit show: a stored run, as it was printed when it ended. */
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/stored.h"
+
+static struct show_options {
+	struct cli_format_options format;
+	const char *html;
+} options;
+
+static const struct opt SHOW_OPTIONS[] = {
+	{0, "json", OPT_FLAG, offsetof(struct show_options, format.json), NULL,
+		"print the whole run as JSON, as `export --json` does", 0, 0, NULL},
+	{0, "html", OPT_TEXT, offsetof(struct show_options, html), "FILE",
+		"write the HTML report of a study or ranking again", 0, 0, NULL},
+	{0}};
+
+static int show_run(struct cli *cli, const struct opt_rest *rest, struct err *err)
+{
+	struct stored stored;
+	struct str text = STR_INIT;
+	int rc = stored_read(cli, rest->n ? rest->items[0] : "last", &stored, err);
+
+	if (rc)
+		goto out;
+	if (options.format.json) {
+		json_t *whole = stored_json(&stored);
+
+		cli_print_json(whole);
+		json_decref(whole);
+	} else if (options.html) {
+		rc = stored_html(&stored, &text, err);
+		if (!rc)
+			rc = file_write(options.html, text.p, text.len, err);
+		if (!rc)
+			cli_note("the report is %s", options.html);
+	} else {
+		rc = stored_text(&stored, &cli->out, &text, err);
+		if (!rc)
+			cli_print(str_text(&text));
+	}
+out:
+	str_release(&text);
+	stored_release(&stored);
+	return rc;
+}
+
+const struct cmd cmd_show = {
+	.name = "show",
+	.arguments = "[RUN]",
+	.summary = "show a stored run again",
+	.about = "Shows a stored run as it was printed when it ended: the ranking of a study, the "
+		 "summary of a load. RUN is its number as `culprit runs` lists it; without one, the "
+		 "newest run is shown.",
+	.examples = (const char *const[]){"culprit show 7", "show run 7", "culprit show 7 --html r.html",
+		"write its HTML report", NULL},
+	.sections = (const struct opt_section[]){{NULL, SHOW_OPTIONS, &options}, {0}},
+	.max_rest = 1,
+	.run = show_run,
+};

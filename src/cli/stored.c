@@ -1,0 +1,245 @@
+#include "cli/stored.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/csv.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "study/study.h"
+
+static int find_run(struct store *store, const char *which, struct run *out, struct err *err)
+{
+	struct run *runs;
+	size_t n;
+	int64_t id;
+	int rc;
+
+	if (strcmp(which, "last")) {
+		rc = num_parse_int(which, 1, INT64_MAX, "RUN", &id, err);
+		return rc ? rc : store_run_read(store, id, out, err);
+	}
+	rc = store_run_list(store, NULL, &runs, &n, err);
+	if (!rc && !n)
+		rc = err_set(err, ERR_USAGE, "the store has no runs yet");
+	if (!rc) {
+		*out = runs[0];
+		runs[0] = (struct run){0};
+	}
+	for (size_t i = 0; i < n; i++)
+		run_release(&runs[i]);
+	free(runs);
+	return rc;
+}
+
+int stored_read(const struct cli *cli, const char *which, struct stored *out, struct err *err)
+{
+	int rc;
+
+	*out = (struct stored){0};
+	rc = cli_open_store(cli, &out->store, err);
+	if (!rc)
+		rc = find_run(out->store, which, &out->run, err);
+	if (!rc)
+		rc = store_trial_list(out->store, out->run.id, &out->trials, &out->n_trials, err);
+	return rc;
+}
+
+void stored_release(struct stored *s)
+{
+	for (size_t i = 0; i < s->n_trials; i++)
+		trial_release(&s->trials[i]);
+	free(s->trials);
+	run_release(&s->run);
+	store_close(s->store);
+	*s = (struct stored){0};
+}
+
+json_t *stored_json(const struct stored *s)
+{
+	const struct run *r = &s->run;
+	char started[CLOCK_TEXT], ended[CLOCK_TEXT];
+	json_t *trials = json_array();
+	json_t *whole = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:O?, s:O?}", "run",
+		(json_int_t)r->id, "kind", r->kind, "title", r->title, "status",
+		RUN_STATUS_WORDS[r->status], "started", clock_iso(r->started_ms, started), "ended",
+		r->ended_ms ? clock_iso(r->ended_ms, ended) : "", "command", r->command, "seed",
+		(json_int_t)r->seed, "machine", r->machine, "spec", r->spec);
+
+	for (size_t i = 0; i < s->n_trials; i++) {
+		const struct trial *t = &s->trials[i];
+
+		json_array_append_new(trials,
+			json_pack("{s:i, s:b, s:s, s:O, s:O, s:O}", "trial", (int)t->index + 1,
+				"ok", t->ok, "started", clock_iso(t->started_ms, started),
+				"setting", t->setting, "responses", t->responses, "detail",
+				t->detail));
+	}
+	if (s->n_trials)
+		json_object_set(whole, "trials", trials);
+	json_decref(trials);
+	json_object_set(whole, "result", r->result ? r->result : json_null());
+	return whole;
+}
+
+static bool has_ranking(const struct run *run)
+{
+	return run->result && (!strcmp(run->kind, "study") || !strcmp(run->kind, "rank"));
+}
+
+static void run_line(const struct stored *s, const struct term *term, struct str *out)
+{
+	const struct run *r = &s->run;
+	struct str line = STR_INIT;
+	char text[CLOCK_TEXT];
+
+	str_addf(&line, "run %lld, %s, %s", (long long)r->id, r->kind,
+		clock_label(r->started_ms, text));
+	if (r->ended_ms > r->started_ms)
+		str_addf(&line, ", took %s",
+			num_duration((double)(r->ended_ms - r->started_ms) / 1e3, text));
+	str_addf(&line, ", %s\n%s\n", RUN_STATUS_WORDS[r->status], r->command);
+	term_add(out, term, TERM_DIM, line.p);
+	str_add_char(out, '\n');
+	str_release(&line);
+}
+
+int stored_text(const struct stored *s, const struct term *term, struct str *out, struct err *err)
+{
+	int rc = 0;
+
+	run_line(s, term, out);
+	if (has_ranking(&s->run)) {
+		struct rank_result rank = {0};
+
+		rc = rank_from_json(&rank, s->run.result, err);
+		if (!rc)
+			report_rank(out, term, &rank);
+		rank_release(&rank);
+	} else if (!strcmp(s->run.kind, "load") && s->run.result) {
+		struct load_result load = {0};
+		struct load_spec spec;
+
+		load_spec_init(&spec);
+		spec.url = s->run.title;
+		rc = load_from_json(&load, s->run.result, err);
+		if (!rc)
+			report_load(out, term, &spec, &load);
+		load_result_release(&load);
+	} else if (s->n_trials) {
+		str_addf(out, "%zu trials so far; `culprit export %lld --csv` prints them\n",
+			s->n_trials, (long long)s->run.id);
+	} else {
+		str_add(out, "nothing was measured\n");
+	}
+	return rc;
+}
+
+static void load_csv(const struct load_result *load, struct str *out)
+{
+	str_add(out, "second,completed,errors,mean_latency_ms,p99_ms\n");
+	for (size_t i = 0; i < load->n_series; i++) {
+		const struct load_second *s = &load->series[i];
+
+		str_addf(out, "%zu,%llu,%llu", i + 1, (unsigned long long)s->completed,
+			(unsigned long long)s->errors);
+		csv_put_number(out, false, s->mean_latency_s * 1e3);
+		csv_put_number(out, false, s->p99_s * 1e3);
+		str_add_char(out, '\n');
+	}
+}
+
+static void rank_csv(const json_t *result, struct str *out)
+{
+	static const char *const COLUMNS[] = {"name", "group", "active", "importance", "coef",
+		"p_value", "rfecv_rank", "permutation", "impurity", "effect_percent", NULL};
+	size_t i;
+	json_t *factor;
+
+	for (size_t c = 0; COLUMNS[c]; c++)
+		csv_put(out, !c, COLUMNS[c]);
+	str_add_char(out, '\n');
+	json_array_foreach (json_object_get(result, "factors"), i, factor) {
+		for (size_t c = 0; COLUMNS[c]; c++) {
+			const json_t *value = json_object_get(factor, COLUMNS[c]);
+
+			if (json_is_string(value))
+				csv_put(out, !c, json_string_value(value));
+			else if (json_is_boolean(value))
+				csv_put(out, !c, json_is_true(value) ? "true" : "false");
+			else
+				csv_put_number(out, !c,
+					json_is_number(value) ? json_number_value(value) : NAN);
+		}
+		str_add_char(out, '\n');
+	}
+}
+
+int stored_csv(const struct stored *s, struct str *out, struct err *err)
+{
+	int rc = 0;
+
+	if (s->n_trials) {
+		study_trials_csv(out, s->trials, s->n_trials);
+	} else if (has_ranking(&s->run)) {
+		rank_csv(s->run.result, out);
+	} else if (!strcmp(s->run.kind, "load") && s->run.result) {
+		struct load_result load = {0};
+
+		rc = load_from_json(&load, s->run.result, err);
+		if (!rc)
+			load_csv(&load, out);
+		load_result_release(&load);
+	} else {
+		rc = err_set(err, ERR_USAGE, "run %lld (%s) has no rows to export",
+			(long long)s->run.id, s->run.kind);
+	}
+	return rc;
+}
+
+void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
+	const struct rank_result *rank, struct str *out)
+{
+	struct report_trial *rows = mem_zalloc(n_trials + 1, sizeof(*rows));
+	char started[CLOCK_TEXT];
+	struct report_page page = {
+		.title = run->title,
+		.command = run->command,
+		.started = clock_label(run->started_ms, started),
+		.machine = run->machine,
+		.run = run->id,
+		.seed = run->seed,
+		.seconds = run->ended_ms > run->started_ms
+			? (double)(run->ended_ms - run->started_ms) / 1e3
+			: NAN,
+		.rank = rank,
+		.trials = n_trials ? rows : NULL,
+		.n_trials = n_trials,
+	};
+
+	for (size_t i = 0; i < n_trials; i++)
+		rows[i] = (struct report_trial){trials[i].index, trials[i].ok,
+			json_text_at(trials[i].detail, "note"), trials[i].setting,
+			trials[i].responses};
+	report_html(out, &page);
+	free(rows);
+}
+
+int stored_html(const struct stored *s, struct str *out, struct err *err)
+{
+	struct rank_result rank = {0};
+	int rc;
+
+	if (!has_ranking(&s->run))
+		return err_set(err, ERR_USAGE,
+			"run %lld (%s, %s) has no ranking, so no HTML report; a finished study has",
+			(long long)s->run.id, s->run.kind, RUN_STATUS_WORDS[s->run.status]);
+	rc = rank_from_json(&rank, s->run.result, err);
+	if (!rc)
+		stored_page(&s->run, s->trials, s->n_trials, &rank, out);
+	rank_release(&rank);
+	return rc;
+}

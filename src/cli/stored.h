@@ -1,0 +1,38 @@
+/* Stored runs, read back as the results that they are: what `show` and `export` have in common. */
+#ifndef CULPRIT_CLI_STORED_H
+#define CULPRIT_CLI_STORED_H
+
+#include "cli/cli.h"
+#include "learn/rank.h"
+#include "report/report.h"
+#include "store/store.h"
+
+struct stored {
+	struct store *store;
+	struct run run;
+	struct trial *trials;
+	size_t n_trials;
+};
+
+/* Opens the store and reads the run: its number, or "last" for the newest one. Release in any case. */
+int stored_read(const struct cli *cli, const char *which, struct stored *out, struct err *err);
+void stored_release(struct stored *s);
+
+/* The whole run as one JSON object: what, when, where, with which command; spec, trials, result. */
+json_t *stored_json(const struct stored *s);
+
+/* What `show` prints for this run, as it was printed when it ended. */
+int stored_text(const struct stored *s, const struct term *term, struct str *out, struct err *err);
+
+/* The run's rows: a study's trials, a load's seconds, a ranking's factors. ERR_USAGE where a run of
+ * this kind has none. */
+int stored_csv(const struct stored *s, struct str *out, struct err *err);
+
+/* The HTML report of a run with a ranking. ERR_USAGE where there is none. */
+int stored_html(const struct stored *s, struct str *out, struct err *err);
+
+/* The same from parts at hand: of a study or ranking that has just ended. */
+void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
+	const struct rank_result *rank, struct str *out);
+
+#endif
