@@ -103,6 +103,28 @@ static void complete_fish(struct str *out)
 	}
 }
 
+/* Plain word lists, for scripts: the commands, and a command's options. */
+static void list_commands(struct str *out)
+{
+	for (const struct cmd *const *c = CLI_TABLE; *c; c++)
+		str_addf(out, "%s\n", (*c)->name);
+}
+
+static int list_options(const char *name, struct err *err)
+{
+	struct str text = STR_INIT;
+
+	for (const struct cmd *const *c = CLI_TABLE; *c; c++)
+		if (!strcmp((*c)->name, name)) {
+			add_option_words(&text, *c);
+			str_add_char(&text, '\n');
+			cli_print(text.p + 1);
+			str_release(&text);
+			return 0;
+		}
+	return err_set(err, ERR_USAGE, "no command '%s'; `culprit help` lists them", name);
+}
+
 static int run_completion(struct cli *cli, const struct opt_rest *rest, struct err *err)
 {
 	struct str text = STR_INIT;
@@ -115,6 +137,10 @@ static int run_completion(struct cli *cli, const struct opt_rest *rest, struct e
 		complete_zsh(&text);
 	else if (!strcmp(shell, "fish"))
 		complete_fish(&text);
+	else if (!strcmp(shell, "commands"))
+		list_commands(&text);
+	else if (!strcmp(shell, "options"))
+		return list_options(rest->n > 1 ? rest->items[1] : "", err);
 	else
 		return err_set(err, ERR_USAGE, "no completion for '%s'; there is bash, zsh and fish",
 			shell);
@@ -130,11 +156,12 @@ const struct cmd cmd_completion = {
 	.arguments = "bash|zsh|fish",
 	.summary = "print the completion script of a shell",
 	.about = "Prints a script that completes culprit's commands and options in that shell. "
-		 "`./dev install` puts it where the shell looks.",
+		 "`./dev install` puts it where the shell looks. For scripts, `commands` lists the "
+		 "commands, and `options COMMAND` the options of one.",
 	.examples = (const char *const[]){"source <(culprit completion bash)",
 		"complete culprit's options in this shell", NULL},
 	.sections = (const struct opt_section[]){{NULL, NO_OPTIONS, NULL}, {0}},
 	.min_rest = 1,
-	.max_rest = 1,
+	.max_rest = 2,
 	.run = run_completion,
 };
