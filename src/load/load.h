@@ -3,7 +3,9 @@
  * with an epoll loop of its own; threads share nothing while they measure. Closed loop in this cut:
  * `connections` virtual users, each sends its next request when the answer to the last is whole.
  *
- * Counting is exact: started = completed + errors + unfinished, and each response is counted once.
+ * Counting is exact: started = finished + errors of transport + unfinished, and each answer is counted
+ * once. A request is started when its user turns to it: where a connection must be opened first, that
+ * belongs to it, and a refused connection is a failed request.
  * Failed requests (errors by kind, statuses outside 2xx and 3xx) are never part of the rate or of the
  * latency.
  */
@@ -53,7 +55,7 @@ struct load_spec {
 	uint64_t warmup_ns;      /* before it, not counted in rate and latency; 0 */
 	uint64_t timeout_ns;     /* of one request, from its send; 10 s */
 	uint64_t drain_ns;       /* at the end, wait so long for answers under way; 2 s */
-	int64_t requests;        /* stop after so many in total; 0: by duration */
+	int64_t requests;        /* start exactly so many, whatever the duration; 0: by duration */
 	bool keepalive;          /* true; false: one request a connection */
 };
 
@@ -74,7 +76,7 @@ struct load_hooks {
 	const atomic_bool *stop; /* set by a signal handler: ends early, keeps what was measured */
 };
 
-/* One second of the measurement. */
+/* One second of the measurement; the last one may be shorter. NaN where nothing was completed. */
 struct load_second {
 	uint64_t completed, errors;
 	double mean_latency_s, p99_s;
@@ -95,7 +97,7 @@ struct load_result {
 	uint64_t status_all[600]; /* and in the whole run */
 	uint64_t errors_all[LOAD_N_ERRORS];
 	struct hist latency;      /* of completed, from first byte sent to last received */
-	struct hist connect;      /* time to connect */
+	struct hist connect;      /* time to connect, of the whole run */
 	struct load_second *series;
 	size_t n_series;
 	double cpu_seconds;       /* of culprit's threads, whole run */
@@ -111,10 +113,15 @@ int load_run(const struct load_spec *spec, const struct load_hooks *hooks,
 	struct load_result *out, struct err *err);
 void load_result_release(struct load_result *r);
 
-/* Sum of counts; what a reader is told first. */
+/* Failed requests of all that ended in the window, 0 … 1; 0 where none ended. */
 double load_error_fraction(const struct load_result *r);
 
+/* The documented form (docs/load.md), histograms included; what was asked is its member "asked". */
 json_t *load_to_json(const struct load_spec *spec, const struct load_result *r);
 int load_from_json(struct load_result *out, const json_t *json, struct err *err);
+
+/* The member "asked" alone. Reading borrows its texts from the JSON; free out->headers.items. */
+json_t *load_spec_to_json(const struct load_spec *spec);
+int load_spec_from_json(struct load_spec *out, const json_t *asked, struct err *err);
 
 #endif
