@@ -123,12 +123,13 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		struct load_result load = {0};
 		struct load_spec spec;
 
-		load_spec_init(&spec);
-		spec.url = s->run.title;
-		rc = load_from_json(&load, s->run.result, err);
+		rc = load_spec_from_json(&spec, json_object_get(s->run.result, "asked"), err);
+		if (!rc)
+			rc = load_from_json(&load, s->run.result, err);
 		if (!rc)
 			report_load(out, term, &spec, &load);
 		load_result_release(&load);
+		free(spec.headers.items);
 	} else if (s->n_trials) {
 		str_addf(out, "%zu trials so far; `culprit export %lld --csv` prints them\n",
 			s->n_trials, (long long)s->run.id);
@@ -136,20 +137,6 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		str_add(out, "nothing was measured\n");
 	}
 	return rc;
-}
-
-static void load_csv(const struct load_result *load, struct str *out)
-{
-	str_add(out, "second,completed,errors,mean_latency_ms,p99_ms\n");
-	for (size_t i = 0; i < load->n_series; i++) {
-		const struct load_second *s = &load->series[i];
-
-		str_addf(out, "%zu,%llu,%llu", i + 1, (unsigned long long)s->completed,
-			(unsigned long long)s->errors);
-		csv_put_number(out, false, s->mean_latency_s * 1e3);
-		csv_put_number(out, false, s->p99_s * 1e3);
-		str_add_char(out, '\n');
-	}
 }
 
 static void rank_csv(const json_t *result, struct str *out)
@@ -191,7 +178,7 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 
 		rc = load_from_json(&load, s->run.result, err);
 		if (!rc)
-			load_csv(&load, out);
+			load_to_csv(out, &load);
 		load_result_release(&load);
 	} else {
 		rc = err_set(err, ERR_USAGE, "run %lld (%s) has no rows to export",

@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/str.h"
 #include "stats/hist.h"
 
 /* name in JSON and CSV, what a reader is told */
@@ -59,8 +60,15 @@ struct load_spec {
 	bool keepalive;          /* true; false: one request a connection */
 };
 
+#define LOAD_SPEC_INIT                                                                             \
+	{                                                                                          \
+		.method = "GET", .connections = 50, .duration_ns = UINT64_C(10000000000),          \
+		.timeout_ns = UINT64_C(10000000000), .drain_ns = UINT64_C(2000000000),             \
+		.keepalive = true                                                                  \
+	}
+
 extern const struct opt LOAD_OPTIONS[];
-void load_spec_init(struct load_spec *spec); /* the defaults above */
+void load_spec_init(struct load_spec *spec); /* LOAD_SPEC_INIT */
 
 /* What is known while it runs: totals since the start, for progress. */
 struct load_tick {
@@ -119,6 +127,9 @@ double load_error_fraction(const struct load_result *r);
 /* The documented form (docs/load.md), histograms included; what was asked is its member "asked". */
 json_t *load_to_json(const struct load_spec *spec, const struct load_result *r);
 int load_from_json(struct load_result *out, const json_t *json, struct err *err);
+
+/* The series, a row a second: second, completed, errors, mean_latency_ms, p99_ms. */
+void load_to_csv(struct str *out, const struct load_result *r);
 
 /* The member "asked" alone. Reading borrows its texts from the JSON; free out->headers.items. */
 json_t *load_spec_to_json(const struct load_spec *spec);

@@ -1,7 +1,5 @@
 #include "load/load.h"
 
-#include "base/clock.h"
-
 const char *const LOAD_ERROR_WORDS[LOAD_N_ERRORS] = {
 #define X(name, word, text) word,
 	LOAD_ERRORS(X)
@@ -43,12 +41,5 @@ const struct opt LOAD_OPTIONS[] = {
 
 void load_spec_init(struct load_spec *spec)
 {
-	*spec = (struct load_spec){
-		.method = "GET",
-		.connections = 50,
-		.duration_ns = 10 * NS_PER_S,
-		.timeout_ns = 10 * NS_PER_S,
-		.drain_ns = 2 * NS_PER_S,
-		.keepalive = true,
-	};
+	*spec = (struct load_spec)LOAD_SPEC_INIT;
 }

@@ -1,5 +1,5 @@
 /*
- * A result as JSON, and back. The form is documented in docs/load.md and stable: names carry their
+ * A result as JSON and back, and its seconds as CSV. The form is documented in docs/load.md and stable: names carry their
  * unit, times that people read are in milliseconds. The histograms go along, so that a stored run can
  * be drawn and merged later.
  */
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -183,6 +184,20 @@ json_t *load_to_json(const struct load_spec *spec, const struct load_result *r)
 	json_object_set_new(o, "series", series_to_json(r));
 	json_object_set_new(o, "histograms", histograms);
 	return o;
+}
+
+void load_to_csv(struct str *out, const struct load_result *r)
+{
+	str_add(out, "second,completed,errors,mean_latency_ms,p99_ms\n");
+	for (size_t i = 0; i < r->n_series; i++) {
+		const struct load_second *s = &r->series[i];
+
+		str_addf(out, "%zu,%llu,%llu", i + 1, (unsigned long long)s->completed,
+			(unsigned long long)s->errors);
+		csv_put_number(out, false, s->mean_latency_s * 1e3);
+		csv_put_number(out, false, s->p99_s * 1e3);
+		str_add_char(out, '\n');
+	}
 }
 
 static uint64_t count_at(const json_t *o, const char *key)
