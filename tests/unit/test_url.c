@@ -1,0 +1,130 @@
+#include "unit.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "net/sock.h"
+#include "net/url.h"
+
+static const struct good {
+	const char *text;
+	bool tls;
+	const char *host, *port, *path;
+} GOOD[] = {
+	{"http://example.org", false, "example.org", "80", "/"},
+	{"http://example.org/", false, "example.org", "80", "/"},
+	{"HTTP://a:8080/x/y?z=1#part", false, "a", "8080", "/x/y?z=1"},
+	{"https://a", true, "a", "443", "/"},
+	{"http://a?q=1", false, "a", "80", "/?q=1"},
+	{"http://a#f", false, "a", "80", "/"},
+	{"localhost:5001/items", false, "localhost", "5001", "/items"},
+	{"a/b?to=http://c", false, "a", "80", "/b?to=http://c"},
+	{"http://[::1]:81/", false, "::1", "81", "/"},
+	{"http://[::1]", false, "::1", "80", "/"},
+};
+
+START_TEST(good_urls)
+{
+	const struct good *g = &GOOD[_i];
+	struct err err = {0};
+	struct url u;
+
+	ck_assert_msg(!url_parse(&u, g->text, &err), "%s: %s", g->text, err.text);
+	ck_assert(u.tls == g->tls);
+	ck_assert_str_eq(u.host, g->host);
+	ck_assert_str_eq(u.port, g->port);
+	ck_assert_str_eq(u.path, g->path);
+	url_release(&u);
+}
+END_TEST
+
+static const char *const BAD[] = {"", "http://", "http:///x", "ftp://a/", "http://a:0/",
+	"http://a:65536/", "http://a:x/", "http://a:/", "http://u@a/", "http://[::1/", "http://::1/",
+	"http://a/b c", "http://a/\r\nX: y", "http://[::1]x/"};
+
+START_TEST(bad_urls)
+{
+	struct err err = {0};
+	struct url u;
+
+	ck_assert_msg(url_parse(&u, BAD[_i], &err) == -ERR_USAGE, "'%s' was taken", BAD[_i]);
+	ck_assert_ptr_null(u.host);
+}
+END_TEST
+
+static const struct query {
+	const char *url, *name, *value, *want;
+} QUERIES[] = {
+	{"http://a/", "q", "1", "http://a/?q=1"},
+	{"http://a/?x=2", "q", "1", "http://a/?x=2&q=1"},
+	{"http://a/?q=5&x=2", "q", "1", "http://a/?q=1&x=2"},
+	{"http://a/?x=2&q=5", "q", "1", "http://a/?x=2&q=1"},
+	{"http://a/?q&x=2", "q", "1", "http://a/?q=1&x=2"},
+	{"http://a/?qq=5", "q", "1", "http://a/?qq=5&q=1"},
+	{"http://a/?q=5&q=6&x=1", "q", "1", "http://a/?q=1&x=1"},
+	{"http://a/?#f", "q", "a b&c", "http://a/?q=a%20b%26c#f"},
+	{"http://a#f", "ü", "1", "http://a?%C3%BC=1#f"},
+};
+
+START_TEST(query_is_set)
+{
+	const struct query *q = &QUERIES[_i];
+	struct str out = STR_INIT;
+
+	url_set_query(&out, q->url, q->name, q->value);
+	ck_assert_str_eq(out.p, q->want);
+	str_release(&out);
+}
+END_TEST
+
+START_TEST(sockets_listen_and_connect)
+{
+	struct sock_address to[4];
+	struct err err = {0};
+	char text[SOCK_TEXT];
+	size_t n;
+	int listener = sock_listen("127.0.0.1:0", 8, &err), again, fd;
+
+	ck_assert_msg(listener >= 0, "%s", err.text);
+	sock_local_text(listener, text);
+	again = sock_listen(text, 8, &err);
+	ck_assert_int_eq(again, -ERR_BUSY);
+	ck_assert_ptr_nonnull(strstr(err.text, text));
+	ck_assert_int_eq(sock_listen("127.0.0.1", 8, &err), -ERR_USAGE);
+	ck_assert_int_eq(sock_listen("127.0.0.1:70000", 8, &err), -ERR_USAGE);
+
+	ck_assert_int_eq(sock_resolve("127.0.0.1", strchr(text, ':') + 1, to, 4, &n, &err), 0);
+	ck_assert_uint_eq(n, 1);
+	fd = sock_connect(&to[0]);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(sock_error(fd), 0);
+	close(fd);
+	close(listener);
+	ck_assert_int_eq(sock_resolve("no-such-host.invalid", "80", to, 4, &n, &err), -ERR_SERVICE);
+	ck_assert_ptr_nonnull(strstr(err.text, "no-such-host.invalid"));
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+int main(void)
+{
+	Suite *suite = suite_create("url");
+	TCase *tc = tcase_create("url");
+
+	tcase_add_loop_test(tc, good_urls, 0, COUNT(GOOD));
+	tcase_add_loop_test(tc, bad_urls, 0, COUNT(BAD));
+	tcase_add_loop_test(tc, query_is_set, 0, COUNT(QUERIES));
+	tcase_add_test(tc, sockets_listen_and_connect);
+	suite_add_tcase(suite, tc);
+
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+
+	srunner_free(runner);
+	return failed != 0;
+}
