@@ -1,0 +1,262 @@
+/*
+ * The HTML report: one file, no network. It is XML as well as HTML (every tag closed, every
+ * attribute quoted), so that a test can check it; style and script are real files beside this one,
+ * embedded when culprit is built. All text from outside goes through html_text() or str_add_html().
+ */
+#include "report/html.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "assets.h"
+#include "report/phrase.h"
+#include "report/verdict.h"
+
+size_t *html_row_trials(const struct report_page *page)
+{
+	size_t n = page->rank->n, ok = 0;
+	size_t *rows = mem_alloc(n + 1, sizeof(*rows));
+
+	for (size_t i = 0; i < page->n_trials; i++)
+		ok += page->trials[i].ok;
+	for (size_t i = 0; i < n; i++)
+		rows[i] = i;
+	if (page->trials && ok == n)
+		for (size_t i = 0, row = 0; i < page->n_trials; i++)
+			if (page->trials[i].ok)
+				rows[row++] = page->trials[i].index;
+	return rows;
+}
+
+static void add_byte(struct str *out, char c)
+{
+	char text[2] = {c, '\0'};
+
+	str_add_html(out, text);
+}
+
+void html_text(struct str *out, const char *text)
+{
+	for (; *text; text++) {
+		add_byte(out, *text);
+		if (strchr("_./", *text) && text[1])
+			str_add(out, "<wbr/>");
+	}
+}
+
+/* The longest name that `text` begins with and that ends there as a word; 0 when there is none. */
+static size_t name_length(const char *text, const struct rank_result *r)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i <= r->p; i++) {
+		const char *name = i < r->p ? r->factors[i].name : r->response;
+		size_t len = strlen(name);
+		const char *after = text + len;
+
+		if (len > longest && str_starts(text, name) &&
+			(!*after || strchr(" ,.;:()", *after)))
+			longest = len;
+	}
+	return longest;
+}
+
+void html_prose(struct str *out, const char *text, const struct rank_result *r)
+{
+	bool word_start = true, in_interval = false;
+
+	while (*text) {
+		size_t len = word_start ? name_length(text, r) : 0;
+
+		if (len) {
+			char *name = mem_copy(text, len);
+
+			str_add(out, "<span class=\"name\">");
+			str_add_html(out, name);
+			str_add(out, "</span>");
+			free(name);
+			text += len;
+			word_start = false;
+			continue;
+		}
+		word_start = *text == ' ' || *text == '(';
+		in_interval = *text == '[' || (in_interval && *text != ']');
+		if (*text == ' ' && (in_interval || text[1] == '%'))
+			str_add(out, "&#160;");
+		else
+			add_byte(out, *text);
+		text++;
+	}
+}
+
+static void fact(struct str *out, const char *name, const char *text)
+{
+	if (!text || !text[0])
+		return;
+	str_add(out, "<div><dt>");
+	str_add_html(out, name);
+	str_add(out, "</dt><dd>");
+	html_text(out, text);
+	str_add(out, "</dd></div>\n");
+}
+
+/* Numbers as they are for people, where the key says what they are. */
+static void machine_value(struct str *out, const char *key, const json_t *value)
+{
+	char number[NUM_TEXT];
+
+	if (json_is_string(value))
+		str_add(out, json_string_value(value));
+	else if (json_is_boolean(value))
+		str_add(out, json_is_true(value) ? "yes" : "no");
+	else if (json_is_number(value) && strstr(key, "bytes"))
+		str_add(out, num_bytes(json_number_value(value), number));
+	else if (json_is_number(value))
+		str_add(out, num_short(json_number_value(value), number));
+}
+
+/* Every entry of the machine, whatever it holds; an object within it on one line. */
+static void machine_facts(struct str *out, const json_t *machine)
+{
+	const char *key, *inner;
+	json_t *value, *part;
+
+	json_object_foreach((json_t *)machine, key, value)
+	{
+		struct str name = STR_INIT, text = STR_INIT;
+
+		for (const char *c = key; *c; c++)
+			str_add_char(&name, *c == '_' ? ' ' : *c);
+		if (strstr(key, "bytes") && name.len > 6)
+			name.p[name.len - 6] = '\0'; /* the value carries the unit */
+		if (json_is_object(value)) {
+			json_object_foreach(value, inner, part)
+			{
+				str_addf(&text, "%s%s ", text.len ? ", " : "", inner);
+				machine_value(&text, inner, part);
+			}
+		} else
+			machine_value(&text, key, value);
+		fact(out, name.p, str_text(&text));
+		str_release(&name);
+		str_release(&text);
+	}
+}
+
+static size_t failed_trials(const struct report_page *page)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < page->n_trials; i++)
+		failed += !page->trials[i].ok;
+	return failed;
+}
+
+static void trial_fact(struct str *out, const struct report_page *page)
+{
+	size_t failed = failed_trials(page), all = page->trials ? page->n_trials : page->rank->n;
+	struct str text = STR_INIT;
+	char number[NUM_TEXT];
+
+	str_add(&text, num_count((double)all, number));
+	if (failed)
+		str_addf(&text, ", %s of them failed", num_count((double)failed, number));
+	if (isfinite(page->seconds))
+		str_addf(&text, ", in %s", num_duration(page->seconds, number));
+	fact(out, "trials", text.p);
+	str_release(&text);
+}
+
+static void add_facts(struct str *out, const struct report_page *page)
+{
+	struct str text = STR_INIT;
+
+	str_add(out, "<dl class=\"facts\">\n");
+	if (page->run) {
+		str_addf(&text, "%lld", (long long)page->run);
+		fact(out, "run", text.p);
+		str_clear(&text);
+	}
+	fact(out, "started", page->started);
+	trial_fact(out, page);
+	str_addf(&text, "%llu", (unsigned long long)page->seed);
+	fact(out, "seed", text.p);
+	str_add(out, "</dl>\n");
+	if (page->command && page->command[0]) {
+		str_add(out, "<p class=\"command\"><code>");
+		html_text(out, page->command);
+		str_add(out, "</code></p>\n");
+	}
+	if (json_object_size(page->machine)) {
+		str_add(out, "<details><summary>Machine</summary>\n<dl class=\"facts\">\n");
+		machine_facts(out, page->machine);
+		str_add(out, "</dl></details>\n");
+	}
+	str_release(&text);
+}
+
+static void add_warnings(struct str *out, const struct rank_result *r)
+{
+	if (!r->n_warnings)
+		return;
+	str_add(out, "<ul class=\"warnings\">\n");
+	for (size_t i = 0; i < r->n_warnings; i++) {
+		str_add(out, "<li>");
+		html_prose(out, r->warnings[i], r);
+		str_add(out, "</li>\n");
+	}
+	str_add(out, "</ul>\n");
+}
+
+static void add_header(struct str *out, const struct report_page *page)
+{
+	struct verdict v;
+
+	verdict_build(&v, page->rank);
+	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
+	html_text(out, page->title);
+	str_add(out, "</p>\n<h1>");
+	html_prose(out, v.head.p, page->rank);
+	str_add(out, "</h1>\n");
+	if (v.rest.len) {
+		str_add(out, "<p class=\"lead\">");
+		html_prose(out, v.rest.p, page->rank);
+		str_add(out, "</p>\n");
+	}
+	add_warnings(out, page->rank);
+	add_facts(out, page);
+	str_add(out, "</header>\n");
+	verdict_release(&v);
+}
+
+static void add_head(struct str *out, const struct report_page *page)
+{
+	str_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+		     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+		     "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
+		     "<meta name=\"generator\" content=\"culprit " CULPRIT_VERSION "\"/>\n<title>");
+	str_add_html(out, page->title);
+	str_add(out, " · culprit</title>\n<style>\n");
+	str_add(out, ASSET_PAGE_CSS);
+	str_add(out, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+void report_html(struct str *out, const struct report_page *page)
+{
+	add_head(out, page);
+	add_header(out, page);
+	html_ranking(out, page);
+	html_responses(out, page);
+	html_fit(out, page);
+	html_trials(out, page);
+	html_notes(out, page);
+	str_add(out,
+		"</main>\n<footer>Made by culprit " CULPRIT_VERSION
+		". This file holds all that it shows and asks no network for anything."
+		"</footer>\n<div id=\"tip\" role=\"status\" hidden=\"hidden\"></div>\n<script>\n");
+	str_add(out, ASSET_PAGE_JS);
+	str_add(out, "</script>\n</body>\n</html>\n");
+}

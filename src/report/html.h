@@ -1,0 +1,26 @@
+/* The parts of the HTML report, for html.c which puts them together. Each adds one section. */
+#ifndef CULPRIT_REPORT_HTML_H
+#define CULPRIT_REPORT_HTML_H
+
+#include "base/str.h"
+#include "report/report.h"
+
+/* Which trial each row of the rank's data is, from 0; freed with free(). Rows are the trials that
+ * went well, in order; where that does not hold, the rows themselves are counted. */
+size_t *html_row_trials(const struct report_page *page);
+
+/* Escaped text in which long names may be broken after "_", "." and "/". */
+void html_text(struct str *out, const char *text);
+/* Sentences: escaped, the names of factors and response set as such, numbers kept with their unit.
+ */
+void html_prose(struct str *out, const char *text, const struct rank_result *r);
+
+void html_ranking(struct str *out, const struct report_page *page); /* bars and effects */
+void html_responses(
+	struct str *out, const struct report_page *page);       /* response against each factor */
+void html_fit(struct str *out, const struct report_page *page); /* predicted against measured */
+void html_models(struct str *out, const struct report_page *page); /* within html_fit() */
+void html_trials(struct str *out, const struct report_page *page); /* the table */
+void html_notes(struct str *out, const struct report_page *page);  /* how to read it */
+
+#endif

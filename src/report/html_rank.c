@@ -1,0 +1,224 @@
+/* The ranking as a table whose middle column is the bar chart: it stays readable at any width, with
+ * names of any length. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "report/html.h"
+#include "report/phrase.h"
+#include "report/svg.h"
+
+static double longest(const struct rank_result *r)
+{
+	double most = r->noise_floor > 0 ? r->noise_floor : 0;
+
+	for (size_t i = 0; i < r->p; i++) {
+		const struct rank_factor *f = &r->factors[i];
+
+		most = fmax(most, fmax(f->importance, f->importance_interval.high));
+	}
+	return svg_bar_most(most);
+}
+
+static bool is_tied(const struct rank_result *r, const struct rank_factor *f)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < r->p; i++)
+		same += r->factors[i].active && r->factors[i].group == f->group;
+	return f->active && same > 1;
+}
+
+static void importance_text(struct str *out, const struct rank_factor *f)
+{
+	struct interval percent = {
+		100 * f->importance_interval.low, 100 * f->importance_interval.high};
+
+	phrase_percent(out, 100 * f->importance, &percent, false);
+	if (isfinite(f->importance))
+		str_add(out, " % ");
+	phrase_interval(out, &percent, false);
+}
+
+static void value_and_interval(struct str *out, const char *class, const char *label,
+	double percent, const struct interval *interval, bool plus)
+{
+	struct str text = STR_INIT;
+
+	str_addf(out, "<td class=\"%s\" data-label=\"%s\"><b>", class, label);
+	phrase_percent(out, percent, interval, plus);
+	str_add(out, isfinite(percent) ? "&#160;%</b>" : "</b>");
+	phrase_interval(&text, interval, plus);
+	if (text.len)
+		str_addf(out, " <span class=\"ci\">%s</span>", text.p);
+	str_add(out, "</td>");
+	str_release(&text);
+}
+
+static void bar_cell(struct str *out, const struct rank_result *r, const struct rank_factor *f)
+{
+	struct str label = STR_INIT;
+	struct svg_bar bar = {longest(r), f->importance, f->importance_interval.low,
+		f->importance_interval.high, r->noise_floor, !f->active, NULL};
+
+	str_addf(&label, "importance of %s: ", f->name);
+	importance_text(&label, f);
+	bar.label = label.p;
+	str_add(out, "<td class=\"chart\">");
+	svg_bar(out, &bar);
+	str_add(out, "</td>");
+	str_release(&label);
+}
+
+static void effect_cells(struct str *out, const struct rank_result *r, const struct rank_factor *f)
+{
+	struct str low = STR_INIT, high = STR_INIT;
+	size_t at = phrase_column(r, f);
+
+	phrase_setting(&low, r, at, f->low);
+	phrase_setting(&high, r, at, f->high);
+	value_and_interval(out, "effect", "effect", f->effect_percent, &f->effect_interval, true);
+	str_add(out, "<td class=\"ends\" data-label=\"low to high\">");
+	str_add_html(out, str_text(&low));
+	str_add(out, " → ");
+	str_add_html(out, str_text(&high));
+	str_add(out, "</td><td class=\"ends num\" data-label=\"");
+	str_add_html(out, r->unit[0] ? r->unit : "response");
+	str_add(out, "\">");
+	phrase_end(out, f, false);
+	str_add(out, " → ");
+	phrase_end(out, f, true);
+	str_add(out, "</td>");
+	str_release(&low);
+	str_release(&high);
+}
+
+static void factor_row(struct str *out, const struct rank_result *r, size_t i)
+{
+	const struct rank_factor *f = &r->factors[i];
+	bool starts = i && (f->group != f[-1].group || f->active != f[-1].active);
+
+	str_addf(out, "<tr class=\"%s%s\"><td class=\"group\">", f->active ? "active" : "noise",
+		starts ? " starts" : "");
+	if (f->active)
+		str_addf(out, "%d%s", f->group, is_tied(r, f) ? "=" : "");
+	str_add(out, "</td><th scope=\"row\">");
+	html_text(out, f->name);
+	if (!f->active)
+		str_addf(out, " <span class=\"tag\">%s</span>",
+			f->low == f->high ? "did not vary"
+			: f->collinear    ? "collinear"
+					  : "noise");
+	str_add(out, "</th>");
+	bar_cell(out, r, f);
+	value_and_interval(out, "share", "importance", 100 * f->importance,
+		&(struct interval){
+			100 * f->importance_interval.low, 100 * f->importance_interval.high},
+		false);
+	effect_cells(out, r, f);
+	str_add(out, "</tr>\n");
+}
+
+static void titles(struct str *out, const struct rank_result *r)
+{
+	str_add(out, "<thead><tr><th scope=\"col\"><span class=\"away\">rank group</span></th>"
+		     "<th scope=\"col\">factor</th><th scope=\"col\" class=\"chart\">"
+		     "share of the variation</th><th scope=\"col\">importance</th>"
+		     "<th scope=\"col\">effect</th><th scope=\"col\">low → high</th>"
+		     "<th scope=\"col\" class=\"num\">");
+	html_text(out, r->unit[0] ? r->unit : r->response);
+	str_add(out, "</th></tr></thead>\n");
+}
+
+void html_ranking(struct str *out, const struct report_page *page)
+{
+	const struct rank_result *r = page->rank;
+
+	str_addf(out, "<section id=\"ranking\">\n<h2>What %s ", phrase_verb(r, false));
+	str_add_html(out, r->response);
+	str_addf(out, "</h2>\n<p class=\"sub\">Importances and effects are those of the %s",
+		phrase_model(r->preferred));
+	if (r->log_scale) {
+		str_add(out, ", fitted on the logarithm of ");
+		str_add_html(out, r->response);
+	}
+	str_addf(out, "; lines are %.4g&#160;%% intervals. ", 100 * r->spec.confidence);
+	if (r->noise_floor > 0) {
+		str_add(out,
+			"The dotted line is the noise floor: a factor that does nothing reaches ");
+		phrase_significant(out, 100 * r->noise_floor, 2);
+		str_add(out, "&#160;% by chance.");
+	}
+	str_add(out, "</p>\n<div class=\"wide\"><table class=\"rank\">\n");
+	titles(out, r);
+	str_add(out, "<tbody>\n");
+	for (size_t i = 0; i < r->p; i++)
+		factor_row(out, r, i);
+	str_add(out, "<tr class=\"scale\"><td></td><td></td><td class=\"chart\">");
+	svg_bar_scale(out, longest(r));
+	str_add(out, "</td><td colspan=\"4\"></td></tr>\n</tbody></table></div>\n</section>\n");
+}
+
+static void p_value(struct str *out, double p)
+{
+	if (p < .001)
+		str_add(out, "&lt;&#160;0.001");
+	else
+		phrase_fixed(out, p, p < .0995 ? 3 : 2);
+}
+
+static void plus_minus(struct str *out, double value, double sd, int decimals)
+{
+	if (decimals >= 0)
+		phrase_fixed(out, value, decimals);
+	else
+		phrase_significant(out, value, 3);
+	if (!isfinite(value) || !isfinite(sd))
+		return;
+	str_add(out, " <span class=\"ci\">± ");
+	if (decimals >= 0)
+		phrase_fixed(out, sd, decimals);
+	else
+		phrase_significant(out, sd, 2);
+	str_add(out, "</span>");
+}
+
+static void model_row(struct str *out, const struct rank_factor *f)
+{
+	str_add(out, "<tr><th scope=\"row\">");
+	html_text(out, f->name);
+	str_add(out, "</th><td class=\"num\">");
+	if (f->collinear)
+		str_addf(out, "<span class=\"tag\">%s</span></td><td class=\"num\">",
+			f->low == f->high ? "did not vary" : "collinear");
+	else {
+		plus_minus(out, f->coef, f->std_error, -1);
+		str_add(out, "</td><td class=\"num\">");
+		p_value(out, f->p_value);
+	}
+	str_add(out, "</td><td class=\"num\">");
+	if (f->rfecv_rank > 0)
+		str_addf(out, "%d", f->rfecv_rank);
+	str_add(out, "</td><td class=\"num\">");
+	plus_minus(out, f->permutation, f->permutation_sd, 3);
+	str_add(out, "</td><td class=\"num\">");
+	phrase_fixed(out, f->impurity, 3);
+	str_add(out, "</td></tr>\n");
+}
+
+void html_models(struct str *out, const struct report_page *page)
+{
+	const struct rank_result *r = page->rank;
+
+	str_addf(out,
+		"<h3>What each model says of each factor</h3>\n<div class=\"wide\">"
+		"<table class=\"models\"><thead><tr><th scope=\"col\">factor</th>"
+		"<th scope=\"col\" class=\"num\">linear: coefficient%s</th>"
+		"<th scope=\"col\" class=\"num\">p</th>"
+		"<th scope=\"col\" class=\"num\">RFECV rank</th>"
+		"<th scope=\"col\" class=\"num\">forest: permutation</th>"
+		"<th scope=\"col\" class=\"num\">impurity</th></tr></thead>\n<tbody>\n",
+		r->log_scale ? ", log" : "");
+	for (size_t j = 0; j < r->p; j++)
+		model_row(out, &r->factors[j]);
+	str_add(out, "</tbody></table></div>\n");
+}
