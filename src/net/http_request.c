@@ -240,7 +240,7 @@ static int read_framing(struct http_body *b, char c)
 
 	if (end && !(b->n_line && b->last == '\r'))
 		return -400;
-	if (!end && b->n_line && b->last == '\r')
+	if (!end && ((b->n_line && b->last == '\r') || (b->state == CHUNK_END && c != '\r')))
 		return -400;
 	if (++b->n_line > HTTP_REQUEST_MAX_LINE || (!end && c != '\r' && !http_is_text(&c, 1)))
 		return -400;
