@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t left = size - r.head_len;
 
 		must(r.head_len <= size && r.path.len && r.method.len);
-		must(r.path.p >= p && r.query.p + r.query.len <= p + r.head_len);
+		must(r.query.p >= p && r.query.p + r.query.len <= p + r.head_len);
 		must(http_request_read(&part, p, r.head_len) == 1 && part.head_len == r.head_len);
 		must(http_request_read(&part, p, r.head_len - 1) == 0);
 		cut = cut < left ? cut : left;

@@ -188,13 +188,8 @@ json_t *counters(int port)
 
 double counter_of(const json_t *json, const char *path)
 {
-	while (strchr(path, '.')) {
-		char key[32];
-
-		snprintf(key, sizeof(key), "%.*s", (int)strcspn(path, "."), path);
-		json = json_object_get(json, key);
-		path = strchr(path, '.') + 1;
-	}
+	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1)
+		json = json_object_getn(json, path, (size_t)(dot - path));
 	return json_number_value(json_object_get(json, path));
 }
 
