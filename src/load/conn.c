@@ -214,6 +214,7 @@ static bool take(struct load_worker *w, struct load_conn *c, size_t n, bool ende
 		keep(c, w->buffer + used, len - used);
 		return true;
 	}
+	c->n_kept = 0;
 	/* Bytes behind the end answer nothing that was asked: some length was wrong. */
 	if (progress == HTTP_DONE && used == len)
 		finish(w, c, ended);
