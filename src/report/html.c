@@ -38,13 +38,34 @@ static void add_byte(struct str *out, char c)
 	str_add_html(out, text);
 }
 
-void html_text(struct str *out, const char *text)
+/* `length` and longer may be broken: a short name reads better whole. */
+static void add_breakable(struct str *out, const char *text, size_t length)
 {
+	bool breakable = strlen(text) >= length;
+
 	for (; *text; text++) {
 		add_byte(out, *text);
-		if (strchr("_./", *text) && text[1])
+		if (breakable && strchr("_./", *text) && text[1])
 			str_add(out, "<wbr/>");
 	}
+}
+
+void html_text(struct str *out, const char *text)
+{
+	add_breakable(out, text, 12);
+}
+
+/* A command line: broken between words only, "--trials" never after its dashes. */
+static void html_words(struct str *out, const char *text)
+{
+	str_add(out, "<span>");
+	for (; *text; text++) {
+		if (*text == ' ')
+			str_add(out, "</span> <span>");
+		else
+			add_byte(out, *text);
+	}
+	str_add(out, "</span>");
 }
 
 /* The longest name that `text` begins with and that ends there as a word; 0 when there is none. */
@@ -75,7 +96,7 @@ void html_prose(struct str *out, const char *text, const struct rank_result *r)
 			char *name = mem_copy(text, len);
 
 			str_add(out, "<span class=\"name\">");
-			str_add_html(out, name);
+			add_breakable(out, name, 24);
 			str_add(out, "</span>");
 			free(name);
 			text += len;
@@ -187,7 +208,7 @@ static void add_facts(struct str *out, const struct report_page *page)
 	str_add(out, "</dl>\n");
 	if (page->command && page->command[0]) {
 		str_add(out, "<p class=\"command\"><code>");
-		html_text(out, page->command);
+		html_words(out, page->command);
 		str_add(out, "</code></p>\n");
 	}
 	if (json_object_size(page->machine)) {

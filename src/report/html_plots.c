@@ -96,7 +96,7 @@ static void factor_panel(struct str *out, const struct rank_result *r, const str
 		svg_axis_init(&s.x);
 		svg_axis_cover(&s.x, r->data.x + column * r->n, r->n);
 		svg_axis_cover(&s.x, f->curve_x, f->curve_n);
-		svg_axis_finish(&s.x, 0);
+		svg_axis_finish(&s.x, false, 0);
 	}
 	caption(out, f);
 	str_addf(&title, "%s against %s", r->response, f->name);
@@ -134,7 +134,7 @@ void html_responses(struct str *out, const struct report_page *page)
 	svg_axis_cover(&y, r->data.y, r->n);
 	for (size_t j = 0; j < r->p; j++)
 		svg_axis_cover(&y, r->factors[j].curve_y, r->factors[j].curve_n);
-	svg_axis_finish(&y, r->log_scale ? LOG_SPAN : 0);
+	svg_axis_finish(&y, true, r->log_scale ? LOG_SPAN : 0);
 	str_add(out, "<section id=\"responses\">\n<h2>How it responds</h2>\n<p class=\"sub\">");
 	str_add_html(out, r->response);
 	if (r->unit[0]) {
@@ -231,7 +231,7 @@ static void rfecv_panel(struct str *out, const struct rank_result *r)
 	s.x = (struct svg_axis){.low = .5, .high = (double)r->p + .5, .title = "factors kept"};
 	svg_axis_init(&s.y);
 	svg_axis_cover(&s.y, r->rfecv_score, r->p);
-	svg_axis_finish(&s.y, 0);
+	svg_axis_finish(&s.y, false, 0);
 	s.y.title = "cross-validated R²";
 	str_addf(out,
 		"<figure><figcaption><b>RFECV</b> <span class=\"sub\">keeps %zu of %zu factor%s"
@@ -307,11 +307,13 @@ void html_fit(struct str *out, const struct report_page *page)
 		svg_axis_cover(&both, panels[i].predicted, r->n);
 		svg_axis_cover(&both, panels[i].holdout, panels[i].holdout ? r->n : 0);
 	}
-	svg_axis_finish(&both, r->log_scale ? LOG_SPAN : 0);
+	svg_axis_finish(&both, true, r->log_scale ? LOG_SPAN : 0);
 	str_add(out,
 		"<section id=\"fit\">\n<h2>How far to trust the models</h2>\n<p class=\"sub\">"
 		"Predicted against measured, for trials that the model did not see; on the line "
 		"the prediction is exact.");
+	if (both.log)
+		str_add(out, " Both axes are logarithmic.");
 	stride_note(out, r, stride);
 	str_add(out, "</p>\n<p class=\"legend\"><span class=\"key cv\"></span>cross-validated "
 		     "<span class=\"key held\"></span>holdout</p>\n<div class=\"panels\">\n");

@@ -92,22 +92,30 @@ static void effect_cells(struct str *out, const struct rank_result *r, const str
 	str_release(&high);
 }
 
+/* A line between the factors that were told from noise and those that were not. */
+static void noise_row(struct str *out)
+{
+	str_add(out,
+		"<tr class=\"note\"><td></td><td colspan=\"6\">could not be told from noise</td>"
+		"</tr>\n");
+}
+
 static void factor_row(struct str *out, const struct rank_result *r, size_t i)
 {
 	const struct rank_factor *f = &r->factors[i];
-	bool starts = i && (f->group != f[-1].group || f->active != f[-1].active);
+	bool starts = i && f->active && f->group != f[-1].group;
 
+	if (!f->active && (!i || f[-1].active))
+		noise_row(out);
 	str_addf(out, "<tr class=\"%s%s\"><td class=\"group\">", f->active ? "active" : "noise",
 		starts ? " starts" : "");
 	if (f->active)
 		str_addf(out, "%d%s", f->group, is_tied(r, f) ? "=" : "");
 	str_add(out, "</td><th scope=\"row\">");
 	html_text(out, f->name);
-	if (!f->active)
+	if (f->low == f->high || f->collinear)
 		str_addf(out, " <span class=\"tag\">%s</span>",
-			f->low == f->high ? "did not vary"
-			: f->collinear    ? "collinear"
-					  : "noise");
+			f->low == f->high ? "did not vary" : "collinear");
 	str_add(out, "</th>");
 	bar_cell(out, r, f);
 	value_and_interval(out, "share", "importance", 100 * f->importance,
@@ -116,6 +124,19 @@ static void factor_row(struct str *out, const struct rank_result *r, size_t i)
 		false);
 	effect_cells(out, r, f);
 	str_add(out, "</tr>\n");
+}
+
+/* Room for the longest name, within limits; in characters. */
+static size_t name_room(const struct rank_result *r)
+{
+	size_t most = 10;
+
+	for (size_t i = 0; i < r->p; i++) {
+		size_t w = str_width(r->factors[i].name);
+
+		most = w > most ? w : most;
+	}
+	return most < 26 ? most : 26;
 }
 
 static void titles(struct str *out, const struct rank_result *r)
@@ -148,7 +169,8 @@ void html_ranking(struct str *out, const struct report_page *page)
 		phrase_significant(out, 100 * r->noise_floor, 2);
 		str_add(out, "&#160;% by chance.");
 	}
-	str_add(out, "</p>\n<div class=\"wide\"><table class=\"rank\">\n");
+	str_addf(out, "</p>\n<div class=\"wide\"><table class=\"rank\" style=\"--name:%zuch\">\n",
+		name_room(r) + 1);
 	titles(out, r);
 	str_add(out, "<tbody>\n");
 	for (size_t i = 0; i < r->p; i++)

@@ -4,11 +4,126 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "report/html.h"
 #include "report/phrase.h"
 
 enum { ROWS = 500, NOTED = 20 }; /* rows shown; failed trials that are shown beyond them */
+
+/* A column between the trial's number and its note: where its cells come from, and how many
+ * decimals they all have, so that their points stand below each other. */
+struct column {
+	enum { SETTING, RESPONSE, FACTOR, MEASURED, PREDICTED } from;
+	const char *name;
+	size_t at; /* FACTOR: of the data */
+	bool words;
+	int decimals;
+};
+
+struct columns {
+	struct column *items;
+	size_t n, cap, rows;
+	const struct report_page *page;
+	json_t *others; /* holds the names of the other responses */
+};
+
+static const char *cell_word(const struct columns *c, const struct column *column, size_t row)
+{
+	const struct rank_result *r = c->page->rank;
+
+	if (column->from == SETTING)
+		return json_string_value(
+			json_object_get(c->page->trials[row].setting, column->name));
+	if (column->from == FACTOR && column->words) {
+		size_t word = (size_t)r->data.x[column->at * r->n + row];
+
+		return word < phrase_n_words(r, column->at) ? r->data.words[column->at][word]
+							    : NULL;
+	}
+	return NULL;
+}
+
+static double cell_number(const struct columns *c, const struct column *column, size_t row)
+{
+	const struct rank_result *r = c->page->rank;
+	const double *predicted = phrase_fit(r)->predicted;
+	const struct report_trial *t = c->page->trials ? &c->page->trials[row] : NULL;
+
+	switch (column->from) {
+	case SETTING: return json_number_at(t->setting, column->name);
+	case RESPONSE: return json_number_at(t->responses, column->name);
+	case FACTOR: return r->data.x[column->at * r->n + row];
+	case MEASURED: return r->data.y[row];
+	case PREDICTED: return predicted ? predicted[row] : (double)NAN;
+	}
+	return NAN;
+}
+
+/* Four digits of the largest and two of the smallest; none where all are whole. */
+static int column_decimals(const struct columns *c, const struct column *column)
+{
+	double least = INFINITY, most = 0;
+	bool whole = true;
+
+	for (size_t i = 0; i < c->rows; i++) {
+		double v = fabs(cell_number(c, column, i));
+
+		if (!isfinite(v) || v == 0)
+			continue;
+		least = fmin(least, v);
+		most = fmax(most, v);
+		whole &= v == floor(v);
+	}
+	if (whole || most == 0)
+		return 0;
+	int decimals = (int)fmax(3 - floor(log10(most)), 1 - floor(log10(least)));
+
+	return decimals < 0 ? 0 : decimals > 6 ? 6 : decimals;
+}
+
+static void add_column(struct columns *c, struct column column)
+{
+	for (size_t i = 0; i < c->rows && !column.words; i++)
+		column.words = cell_word(c, &column, i) != NULL;
+	column.decimals = column.words ? 0 : column_decimals(c, &column);
+	c->items = mem_grow(c->items, &c->cap, c->n + 1, sizeof(*c->items));
+	c->items[c->n++] = column;
+}
+
+/* The factors in the order of the ranking, the response that was studied, the others. */
+static void trial_columns(struct columns *c)
+{
+	const struct rank_result *r = c->page->rank;
+	const char *key;
+	json_t *value;
+
+	for (size_t j = 0; j < r->p; j++)
+		add_column(c, (struct column){SETTING, r->factors[j].name, 0, false, 0});
+	add_column(c, (struct column){RESPONSE, r->response, 0, false, 0});
+	for (size_t i = 0; i < c->rows; i++)
+		json_object_foreach((json_t *)c->page->trials[i].responses, key,
+			value) if (strcmp(key, r->response))
+			json_object_set_new(c->others, key, json_null());
+	json_object_foreach(c->others, key, value)
+		add_column(c, (struct column){RESPONSE, key, 0, false, 0});
+}
+
+static void row_columns(struct columns *c)
+{
+	const struct rank_result *r = c->page->rank;
+
+	for (size_t j = 0; j < r->p; j++) {
+		size_t at = phrase_column(r, &r->factors[j]);
+
+		if (at < r->data.p)
+			add_column(c, (struct column){FACTOR, r->factors[j].name, at,
+					      phrase_n_words(r, at) > 0, 0});
+	}
+	add_column(c, (struct column){MEASURED, r->response, 0, false, 0});
+	add_column(c, (struct column){PREDICTED, "predicted", 0, false, 0});
+}
 
 static void put_title(struct str *out, const char *name, bool number)
 {
@@ -17,136 +132,83 @@ static void put_title(struct str *out, const char *name, bool number)
 	str_add(out, "</th>");
 }
 
-static void put_number(struct str *out, double value)
+static void put_cell(
+	struct str *out, const struct columns *c, const struct column *column, size_t row)
 {
-	char text[NUM_TEXT];
+	const char *word = cell_word(c, column, row);
 
-	str_add(out, "<td class=\"num\">");
-	if (isfinite(value)) {
-		if (value < 0)
-			str_add(out, "−");
-		str_add(out, num_short(fabs(value), text));
+	if (word) {
+		str_add(out, "<td>");
+		html_text(out, word);
+	} else {
+		double v = cell_number(c, column, row);
+
+		str_add(out, "<td class=\"num\">");
+		if (fabs(v) >= 1e9 || (v != 0 && fabs(v) < 1e-6))
+			phrase_significant(out, v, 4);
+		else if (isfinite(v))
+			phrase_fixed(out, v, column->decimals);
 	}
 	str_add(out, "</td>");
 }
 
-static void put_value(struct str *out, const json_t *value)
+static void put_row(struct str *out, const struct columns *c, size_t row)
 {
-	if (!json_is_string(value)) {
-		put_number(out, json_is_number(value) ? json_number_value(value) : (double)NAN);
-		return;
+	const struct report_trial *t = c->page->trials ? &c->page->trials[row] : NULL;
+	size_t index = t ? t->index : row;
+
+	str_addf(out, "<tr data-i=\"%zu\"%s><td class=\"num\">%zu</td>", index,
+		t && !t->ok ? " class=\"failed\"" : "", index + 1);
+	for (size_t j = 0; j < c->n; j++)
+		put_cell(out, c, &c->items[j], row);
+	if (t) {
+		str_add(out, "<td>");
+		if (!t->ok)
+			str_add(out, "<span class=\"tag bad\">failed</span> ");
+		html_text(out, t->note ? t->note : "");
+		str_add(out, "</td>");
 	}
-	str_add(out, "<td>");
-	html_text(out, json_string_value(value));
-	str_add(out, "</td>");
+	str_add(out, "</tr>\n");
 }
 
-/* The other responses that the trials have, after the one that was studied. */
-static json_t *other_responses(const struct report_page *page)
+static void put_table(struct str *out, const struct columns *c)
 {
-	json_t *names = json_object(), *value;
-	const char *key;
-
-	for (size_t i = 0; i < page->n_trials; i++)
-		json_object_foreach((json_t *)page->trials[i].responses, key,
-			value) if (strcmp(key, page->rank->response))
-			json_object_set_new(names, key, json_null());
-	return names;
-}
-
-static void trial_row(
-	struct str *out, const struct rank_result *r, const struct report_trial *t, json_t *others)
-{
-	const char *key;
-	json_t *none;
-
-	str_addf(out, "<tr data-i=\"%zu\"%s><td class=\"num\">%zu</td>", t->index,
-		t->ok ? "" : " class=\"failed\"", t->index + 1);
-	for (size_t j = 0; j < r->p; j++)
-		put_value(out, json_object_get(t->setting, r->factors[j].name));
-	put_value(out, json_object_get(t->responses, r->response));
-	json_object_foreach(others, key, none) put_value(out, json_object_get(t->responses, key));
-	str_add(out, "<td>");
-	if (!t->ok)
-		str_add(out, "<span class=\"tag bad\">failed</span> ");
-	html_text(out, t->note ? t->note : "");
-	str_add(out, "</td></tr>\n");
-}
-
-static void add_trials(struct str *out, const struct report_page *page)
-{
-	const struct rank_result *r = page->rank;
-	json_t *others = other_responses(page), *none;
-	const char *key;
 	size_t noted = 0;
 
-	put_title(out, "trial", true);
-	for (size_t j = 0; j < r->p; j++)
-		put_title(out, r->factors[j].name,
-			!phrase_n_words(r, phrase_column(r, &r->factors[j])));
-	put_title(out, r->response, true);
-	json_object_foreach(others, key, none) put_title(out, key, true);
-	put_title(out, "note", false);
+	put_title(out, c->page->trials ? "trial" : "row", true);
+	for (size_t j = 0; j < c->n; j++)
+		put_title(out, c->items[j].name, !c->items[j].words);
+	if (c->page->trials)
+		put_title(out, "note", false);
 	str_add(out, "</tr></thead>\n<tbody>\n");
-	for (size_t i = 0; i < page->n_trials; i++)
-		if (i < ROWS || (!page->trials[i].ok && noted++ < NOTED))
-			trial_row(out, r, &page->trials[i], others);
-	json_decref(others);
-}
-
-static void add_rows(struct str *out, const struct rank_result *r)
-{
-	const struct rank_fit *fit = phrase_fit(r);
-	struct str word = STR_INIT;
-
-	put_title(out, "row", true);
-	for (size_t j = 0; j < r->p; j++)
-		put_title(out, r->factors[j].name,
-			!phrase_n_words(r, phrase_column(r, &r->factors[j])));
-	put_title(out, r->response, true);
-	put_title(out, "predicted", true);
-	str_add(out, "</tr></thead>\n<tbody>\n");
-	for (size_t i = 0; i < r->n && i < ROWS; i++) {
-		str_addf(out, "<tr data-i=\"%zu\"><td class=\"num\">%zu</td>", i, i + 1);
-		for (size_t j = 0; j < r->p; j++) {
-			size_t column = phrase_column(r, &r->factors[j]);
-
-			if (!phrase_n_words(r, column)) {
-				put_number(out, column < r->data.p ? r->data.x[column * r->n + i]
-								   : (double)NAN);
-				continue;
-			}
-			str_clear(&word);
-			phrase_setting(&word, r, column, r->data.x[column * r->n + i]);
-			str_add(out, "<td>");
-			html_text(out, str_text(&word));
-			str_add(out, "</td>");
-		}
-		put_number(out, r->data.y[i]);
-		put_number(out, fit->predicted ? fit->predicted[i] : (double)NAN);
-		str_add(out, "</tr>\n");
-	}
-	str_release(&word);
+	for (size_t i = 0; i < c->rows; i++)
+		if (i < ROWS || (c->page->trials && !c->page->trials[i].ok && noted++ < NOTED))
+			put_row(out, c, i);
 }
 
 void html_trials(struct str *out, const struct report_page *page)
 {
-	size_t n = page->trials ? page->n_trials : page->rank->n;
+	struct columns c = {.rows = page->trials ? page->n_trials : page->rank->n,
+		.page = page,
+		.others = json_object()};
 	char shown[NUM_TEXT], all[NUM_TEXT];
 
 	str_addf(out, "<section id=\"trials\">\n<h2>%s</h2>\n", page->trials ? "Trials" : "Rows");
-	if (n > ROWS)
+	if (page->trials)
+		trial_columns(&c);
+	else
+		row_columns(&c);
+	if (c.rows > ROWS)
 		str_addf(out,
 			"<p class=\"sub\">The first %s of %s. <code>culprit export</code> gives "
 			"them all.</p>\n",
-			num_count(ROWS, shown), num_count((double)n, all));
+			num_count(ROWS, shown), num_count((double)c.rows, all));
 	str_add(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"the trials\">"
 		     "<table class=\"trials\">\n<thead><tr>");
-	if (page->trials)
-		add_trials(out, page);
-	else
-		add_rows(out, page->rank);
+	put_table(out, &c);
 	str_add(out, "</tbody></table></div>\n</section>\n");
+	json_decref(c.others);
+	free(c.items);
 }
 
 struct note {

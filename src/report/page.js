@@ -54,7 +54,7 @@
 		plot.addEventListener('pointerleave', cool);
 	});
 
-	/* A click on a column's title sorts by it, a second one the other way round. */
+	/* A click on a column's title sorts by it, a second one the other way round; empty cells last. */
 	function value(row, column) {
 		const text = row.cells[column].textContent;
 		const number = parseFloat(text.replace(/,/g, '').replace('−', '-'));
@@ -78,10 +78,12 @@
 			button.addEventListener('click', () => {
 				const down = head.getAttribute('aria-sort') === 'ascending';
 				const rows = Array.from(body.rows, (row) => ({ row, key: value(row, column) }));
-				rows.sort((a, b) => (down ? compare(b.key, a.key) : compare(a.key, b.key)));
+				const filled = rows.filter((r) => r.key !== '');
+				const empty = rows.filter((r) => r.key === '');
+				filled.sort((a, b) => (down ? compare(b.key, a.key) : compare(a.key, b.key)));
 				heads.forEach((h) => h.removeAttribute('aria-sort'));
 				head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-				body.append(...rows.map((r) => r.row));
+				body.append(...filled.concat(empty).map((r) => r.row));
 			});
 		});
 	});

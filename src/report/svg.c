@@ -22,7 +22,7 @@ void svg_axis_cover(struct svg_axis *a, const double *values, size_t n)
 		}
 }
 
-void svg_axis_finish(struct svg_axis *a, double log_span)
+void svg_axis_finish(struct svg_axis *a, bool zero, double log_span)
 {
 	if (!(a->low <= a->high)) {
 		a->low = 0;
@@ -43,7 +43,7 @@ void svg_axis_finish(struct svg_axis *a, double log_span)
 		a->high += half;
 	}
 	double room = (a->high - a->low) * .04;
-	bool from_zero = a->low >= 0 && a->low < .5 * a->high;
+	bool from_zero = zero && a->low >= 0 && a->low < .5 * a->high;
 
 	a->low = from_zero ? 0 : a->low - room;
 	a->high += room;
@@ -238,7 +238,7 @@ static void x_axis(struct svg *s)
 		word_axis(s);
 		return;
 	}
-	n = svg_ticks(&s->x, (size_t)((s->width - s->left - s->right) / 52), ticks);
+	n = svg_ticks(&s->x, (size_t)((s->width - s->left - s->right) / 42), ticks);
 	for (size_t i = 0; i < n; i++) {
 		double x = svg_x(s, ticks[i]);
 

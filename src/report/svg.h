@@ -31,11 +31,12 @@ struct svg {
 enum { SVG_MAX_TICKS = 12 };
 
 /* An axis over nothing yet; then over some values; then with a little room at both ends, from zero
- * where that is near, and logarithmic where the values span more than `log_span` times (0: never).
+ * where that is near and `zero` is set, and logarithmic where the values span more than `log_span`
+ * times (0: never).
  */
 void svg_axis_init(struct svg_axis *a);
 void svg_axis_cover(struct svg_axis *a, const double *values, size_t n);
-void svg_axis_finish(struct svg_axis *a, double log_span);
+void svg_axis_finish(struct svg_axis *a, bool zero, double log_span);
 void svg_axis_words(struct svg_axis *a, const char *const *words, size_t n);
 
 /* Round numbers within the axis, at most `most` of them (≤ SVG_MAX_TICKS), into ticks. */
