@@ -9,6 +9,7 @@
 #include "report/html.h"
 #include "report/phrase.h"
 #include "report/svg.h"
+#include "report/verdict.h"
 
 enum {
 	PANELS = 24,      /* factors with a panel of their own */
@@ -29,7 +30,7 @@ static size_t dot_stride(const struct rank_result *r, size_t panels)
 	return 1 + (r->n - 1) / most;
 }
 
-static void caption(struct str *out, const struct rank_factor *f)
+static void caption(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
 	str_addf(out, "<figure class=\"%s\"><figcaption><b>", f->active ? "active" : "noise");
 	html_text(out, f->name);
@@ -38,7 +39,7 @@ static void caption(struct str *out, const struct rank_factor *f)
 		str_add(out, "did not vary");
 	else if (!f->active)
 		str_add(out, "noise");
-	else {
+	else if (!verdict_bend(out, r, f) && isfinite(f->effect_percent)) {
 		phrase_percent(out, f->effect_percent, &f->effect_interval, true);
 		str_add(out, "&#160;% ");
 		phrase_interval(out, &f->effect_interval, true);
@@ -72,8 +73,6 @@ static void factor_dots(struct svg *s, const struct rank_result *r, size_t colum
 
 static void factor_curve(struct svg *s, const struct rank_factor *f)
 {
-	if (f->curve_low && f->curve_high && !s->x.words)
-		svg_band(s, f->curve_x, f->curve_low, f->curve_high, f->curve_n);
 	if (!s->x.words)
 		svg_curve(s, f->curve_x, f->curve_y, f->curve_n, "curve");
 	for (size_t i = 0; s->x.words && i < f->curve_n; i++)
@@ -98,7 +97,7 @@ static void factor_panel(struct str *out, const struct rank_result *r, const str
 		svg_axis_cover(&s.x, f->curve_x, f->curve_n);
 		svg_axis_finish(&s.x, false, 0);
 	}
-	caption(out, f);
+	caption(out, r, f);
 	str_addf(&title, "%s against %s", r->response, f->name);
 	str_addf(&about, "Dots are trials; the curve is the %s's prediction, from ",
 		phrase_model(r->preferred));
@@ -106,6 +105,8 @@ static void factor_panel(struct str *out, const struct rank_result *r, const str
 	str_add(&about, " to ");
 	phrase_end(&about, f, true);
 	svg_open(&s, f->active ? "" : "dim", title.p, about.p);
+	if (f->curve_low && f->curve_high && !words) /* below the dots; the curve above them */
+		svg_band(&s, f->curve_x, f->curve_low, f->curve_high, f->curve_n);
 	factor_dots(&s, r, column, trials, stride);
 	factor_curve(&s, f);
 	svg_close(&s);
@@ -142,11 +143,11 @@ void html_responses(struct str *out, const struct report_page *page)
 		str_add_html(out, r->unit);
 	}
 	str_addf(out,
-		"%s against each factor. Dots are trials, in which the other factors vary too; "
-		"the curve is what the %s predicts with the others averaged, its band a "
-		"%.4g&#160;%% interval.",
-		y.log ? ", on a logarithmic axis," : "", phrase_model(r->preferred),
-		100 * r->spec.confidence);
+		"%s against each factor. Dots are trials%s; the curve is what the %s predicts%s, "
+		"its band a %.4g&#160;%% interval.",
+		y.log ? ", on a logarithmic axis," : "",
+		r->p > 1 ? ", in which the other factors vary too" : "", phrase_model(r->preferred),
+		r->p > 1 ? " with the others averaged" : "", 100 * r->spec.confidence);
 	stride_note(out, r, stride);
 	if (r->p > panels)
 		str_addf(out, " The first %zu of %zu factors are drawn.", panels, r->p);

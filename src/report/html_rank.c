@@ -6,6 +6,7 @@
 #include "report/html.h"
 #include "report/phrase.h"
 #include "report/svg.h"
+#include "report/verdict.h"
 
 static double longest(const struct rank_result *r)
 {
@@ -103,6 +104,7 @@ static void noise_row(struct str *out)
 static void factor_row(struct str *out, const struct rank_result *r, size_t i)
 {
 	const struct rank_factor *f = &r->factors[i];
+	struct str bend = STR_INIT;
 	bool starts = i && f->active && f->group != f[-1].group;
 
 	if (!f->active && (!i || f[-1].active))
@@ -116,6 +118,9 @@ static void factor_row(struct str *out, const struct rank_result *r, size_t i)
 	if (f->low == f->high || f->collinear)
 		str_addf(out, " <span class=\"tag\">%s</span>",
 			f->low == f->high ? "did not vary" : "collinear");
+	if (f->active && verdict_bend(&bend, r, f))
+		str_add(out, " <span class=\"tag\">not one way</span>");
+	str_release(&bend);
 	str_add(out, "</th>");
 	bar_cell(out, r, f);
 	value_and_interval(out, "share", "importance", 100 * f->importance,
@@ -154,7 +159,8 @@ void html_ranking(struct str *out, const struct report_page *page)
 {
 	const struct rank_result *r = page->rank;
 
-	str_addf(out, "<section id=\"ranking\">\n<h2>What %s ", phrase_verb(r, false));
+	str_addf(out, "<section id=\"ranking\">\n<h2>What %s ",
+		r->n_active ? phrase_verb(r, false) : "was varied for");
 	str_add_html(out, r->response);
 	str_addf(out, "</h2>\n<p class=\"sub\">Importances and effects are those of the %s",
 		phrase_model(r->preferred));

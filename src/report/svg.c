@@ -6,7 +6,7 @@
 
 #include "report/phrase.h"
 
-enum { CHAR = 6, LINE = 14, ROTATED_CHARS = 14 }; /* of the 11-unit label font */
+enum { CHAR = 6, LINE = 14, ROTATED_CHARS = 14, FEW_WORDS = 4 }; /* of the 11-unit label font */
 
 void svg_axis_init(struct svg_axis *a)
 {
@@ -198,12 +198,12 @@ static size_t longest_word(const struct svg_axis *a)
 	return most;
 }
 
-/* Words stand upright where they have no room side by side. */
+/* Many words stand upright where they have no room side by side; few are cut. */
 static bool is_rotated(const struct svg *s)
 {
 	double room = (s->width - s->left - s->right) / (double)s->x.n_words;
 
-	return (double)longest_word(&s->x) * CHAR + 8 > room;
+	return s->x.n_words > FEW_WORDS && (double)longest_word(&s->x) * CHAR + 8 > room;
 }
 
 static void word_axis(struct svg *s)
@@ -222,9 +222,36 @@ static void word_axis(struct svg *s)
 				x + 4, y - 8);
 		else
 			str_addf(s->out, "<text class=\"mid\" x=\"%.1f\" y=\"%.1f\">", x, y);
-		add_word(s->out, s->x.words[i], is_rotated(s) ? ROTATED_CHARS : 64);
+		add_word(s->out, s->x.words[i],
+			is_rotated(s) ? ROTATED_CHARS : (size_t)((room - 8) / CHAR));
 		str_add(s->out, "</text>");
 	}
+}
+
+static size_t widest_label(const double *ticks, size_t n)
+{
+	struct str label = STR_INIT;
+	size_t widest = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		str_clear(&label);
+		svg_tick_label(&label, ticks, n, ticks[i]);
+		widest =
+			str_width(str_text(&label)) > widest ? str_width(str_text(&label)) : widest;
+	}
+	str_release(&label);
+	return widest;
+}
+
+/* As many ticks as have room for their labels beside each other. */
+static size_t x_ticks(const struct svg *s, double *ticks)
+{
+	size_t most = SVG_MAX_TICKS, n = svg_ticks(&s->x, most, ticks);
+
+	while (most > 2 &&
+		(double)(n * (widest_label(ticks, n) * CHAR + 16)) > s->width - s->left - s->right)
+		n = svg_ticks(&s->x, --most, ticks);
+	return n;
 }
 
 static void x_axis(struct svg *s)
@@ -238,7 +265,7 @@ static void x_axis(struct svg *s)
 		word_axis(s);
 		return;
 	}
-	n = svg_ticks(&s->x, (size_t)((s->width - s->left - s->right) / 42), ticks);
+	n = x_ticks(s, ticks);
 	for (size_t i = 0; i < n; i++) {
 		double x = svg_x(s, ticks[i]);
 
@@ -277,21 +304,13 @@ static void y_axis(struct svg *s)
 static void set_margins(struct svg *s)
 {
 	double ticks[SVG_MAX_TICKS];
-	struct str label = STR_INIT;
-	size_t n, widest = 1;
+	size_t n;
 
 	s->right = 12;
 	s->top = s->y.title ? 24 : 10;
 	s->bottom = 24 + (s->x.title ? 16 : 0);
 	n = y_ticks(s, ticks);
-	for (size_t i = 0; i < n; i++) {
-		str_clear(&label);
-		svg_tick_label(&label, ticks, n, ticks[i]);
-		widest =
-			str_width(str_text(&label)) > widest ? str_width(str_text(&label)) : widest;
-	}
-	str_release(&label);
-	s->left = (double)widest * (CHAR + .5) + 12;
+	s->left = (double)widest_label(ticks, n) * (CHAR + .5) + 12;
 	if (s->x.words && is_rotated(s)) {
 		size_t chars = longest_word(&s->x);
 

@@ -93,26 +93,37 @@ static bool find_extremes(const struct rank_factor *f, struct extremes *e)
 	return true;
 }
 
-/* What the response does over the factor's range: "from 0.05 to 0.5 it falls by 78 % [74, 82]". */
-static void add_effect(struct str *out, const struct rank_result *r, const struct rank_factor *f)
+bool verdict_bend(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
 	size_t column = phrase_column(r, f);
 	struct extremes e;
-	bool curve = find_extremes(f, &e);
 
-	if (curve && !e.one_way && -e.change < NEGLIGIBLE) {
+	if (!find_extremes(f, &e) || e.one_way || -e.change < NEGLIGIBLE)
+		return false;
+	str_add(out, "highest at ");
+	phrase_setting(out, r, column, f->curve_x[e.highest]);
+	str_add(out, ", ");
+	phrase_fixed(out, -e.change, 0);
+	str_add(out, " % lower at ");
+	phrase_setting(out, r, column, f->curve_x[e.lowest]);
+	return true;
+}
+
+/* What the response does over the factor's range: "from 0.05 to 0.5 it falls by 78 % [74, 82]". */
+static void add_effect(struct str *out, const struct rank_result *r, const struct rank_factor *f)
+{
+	struct extremes e;
+
+	if (!isfinite(f->effect_percent)) {
+		str_add(out, "its effect could not be estimated");
+		return;
+	}
+	if (find_extremes(f, &e) && !e.one_way && -e.change < NEGLIGIBLE) {
 		str_add(out, "only together with other factors, by itself it changes little");
 		return;
 	}
-	if (curve && !e.one_way) {
-		str_add(out, "it is highest at ");
-		phrase_setting(out, r, column, f->curve_x[e.highest]);
-		str_add(out, " and ");
-		phrase_fixed(out, -e.change, 0);
-		str_add(out, " % lower at ");
-		phrase_setting(out, r, column, f->curve_x[e.lowest]);
+	if (verdict_bend(out, r, f))
 		return;
-	}
 	str_add(out, "from ");
 	add_range(out, r, f);
 	str_add(out, " it");
@@ -122,16 +133,17 @@ static void add_effect(struct str *out, const struct rank_result *r, const struc
 /* "name (−45 %)", or where its best and worst lie when they are not at the ends. */
 static void add_short(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
-	struct extremes e;
+	struct str bend = STR_INIT;
 
-	str_addf(out, "%s (", f->name);
-	if (find_extremes(f, &e) && !e.one_way) {
-		add_effect(out, r, f);
-		str_add(out, ")");
-		return;
+	str_add(out, f->name);
+	if (verdict_bend(&bend, r, f)) {
+		str_addf(out, " (%s)", bend.p);
+	} else if (isfinite(f->effect_percent)) {
+		str_add(out, " (");
+		phrase_percent(out, f->effect_percent, &f->effect_interval, true);
+		str_add(out, " %)");
 	}
-	phrase_percent(out, f->effect_percent, &f->effect_interval, true);
-	str_add(out, " %)");
+	str_release(&bend);
 }
 
 static void add_head(struct str *out, const struct rank_result *r,

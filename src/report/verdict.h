@@ -2,6 +2,8 @@
 #ifndef CULPRIT_REPORT_VERDICT_H
 #define CULPRIT_REPORT_VERDICT_H
 
+#include <stdbool.h>
+
 #include "base/str.h"
 #include "learn/rank.h"
 
@@ -11,5 +13,9 @@ struct verdict {
 
 void verdict_build(struct verdict *v, const struct rank_result *r);
 void verdict_release(struct verdict *v);
+
+/* Where the response is not moved one way between the ends of the factor's range: says where it is
+ * highest and lowest, "highest at 9, 40 % lower at 1", and returns true. */
+bool verdict_bend(struct str *out, const struct rank_result *r, const struct rank_factor *f);
 
 #endif

@@ -236,7 +236,7 @@ START_TEST(verdict_of_words_and_of_a_best_in_the_middle)
 		r->factors[j].active = &r->factors[j] == workers;
 	r->n_active = 1;
 	v = verdict_of(r);
-	assert_has(v, "workers limits requests_per_second: it is highest at 9 and 4");
+	assert_has(v, "workers limits requests_per_second: highest at 9, 4");
 	assert_has(v, " % lower at 1");
 	free(v);
 }
