@@ -212,9 +212,9 @@ static void add_facts(struct str *out, const struct report_page *page)
 		str_add(out, "</code></p>\n");
 	}
 	if (json_object_size(page->machine)) {
-		str_add(out, "<details><summary>Machine</summary>\n<dl class=\"facts\">\n");
+		str_add(out, "<dl class=\"facts machine\">\n");
 		machine_facts(out, page->machine);
-		str_add(out, "</dl></details>\n");
+		str_add(out, "</dl>\n");
 	}
 	str_release(&text);
 }

@@ -274,7 +274,7 @@ static void fit_table_row(
 static void fit_table(struct str *out, const struct rank_result *r)
 {
 	str_addf(out,
-		"<div class=\"wide beside\"><table class=\"fits\"><thead><tr><th "
+		"<div class=\"wide beside\" tabindex=\"0\"><table class=\"fits\"><thead><tr><th "
 		"scope=\"col\">model</th>"
 		"<th scope=\"col\">R², holdout</th><th scope=\"col\">R², %u splits</th>"
 		"<th scope=\"col\">MSE, holdout</th><th scope=\"col\">R², out of bag</th></tr>"

@@ -149,8 +149,8 @@ static void titles(struct str *out, const struct rank_result *r)
 	str_add(out, "<thead><tr><th scope=\"col\"><span class=\"away\">rank group</span></th>"
 		     "<th scope=\"col\">factor</th><th scope=\"col\" class=\"chart\">"
 		     "share of the variation</th><th scope=\"col\">importance</th>"
-		     "<th scope=\"col\">effect</th><th scope=\"col\">low → high</th>"
-		     "<th scope=\"col\" class=\"num\">");
+		     "<th scope=\"col\">effect</th><th scope=\"col\" class=\"ends\">low → high</th>"
+		     "<th scope=\"col\" class=\"ends num\">");
 	html_text(out, r->unit[0] ? r->unit : r->response);
 	str_add(out, "</th></tr></thead>\n");
 }
@@ -238,7 +238,7 @@ void html_models(struct str *out, const struct report_page *page)
 	const struct rank_result *r = page->rank;
 
 	str_addf(out,
-		"<h3>What each model says of each factor</h3>\n<div class=\"wide\">"
+		"<h3>What each model says of each factor</h3>\n<div class=\"wide\" tabindex=\"0\">"
 		"<table class=\"models\"><thead><tr><th scope=\"col\">factor</th>"
 		"<th scope=\"col\" class=\"num\">linear: coefficient%s</th>"
 		"<th scope=\"col\" class=\"num\">p</th>"
