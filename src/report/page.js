@@ -1,7 +1,7 @@
 (function () {
 	'use strict';
 
-	/* What a dot says: its <title>, moved to a tip that appears at once and on touch too. */
+	/* What a dot says: its title, moved to a tip that appears at once and on touch too. */
 	const tip = document.getElementById('tip');
 	let hot = [];
 
