@@ -27,7 +27,7 @@ struct lab_spec {
 		.grace_ns = UINT64_C(30000000000)}
 
 /* Rounds of /cpu that cost what one request costs a Flask service; docs/lab.md has the measurement. */
-enum { LAB_CPU_ROUNDS = 40 };
+enum { LAB_CPU_ROUNDS = 50 };
 
 extern const struct opt LAB_OPTIONS[];
 

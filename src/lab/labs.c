@@ -36,7 +36,7 @@ const struct opt LAB_OPTIONS[] = {
 		"listen there; port 0 takes any free one [127.0.0.1:5001]", 0, 0, NULL},
 	{'w', "workers", OPT_INT, AT(workers), NULL, "worker processes at the start [2]", 1, 200, NULL},
 	{0, "cpu-rounds", OPT_INT, AT(cpu_rounds), NULL,
-		"times that /cpu serialises its object where the request does not say [40]", 0, 1e6,
+		"times that /cpu serialises its object where the request does not say [50]", 0, 1e6,
 		NULL},
 	{0, "grace", OPT_DURATION, AT(grace_ns), NULL,
 		"when draining, wait so long for requests under way [30s]", 0, 3600e9, NULL},
