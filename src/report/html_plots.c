@@ -32,6 +32,8 @@ static size_t dot_stride(const struct rank_result *r, size_t panels)
 
 static void caption(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
+	struct phrase_effect e = phrase_effect(f);
+
 	str_addf(out, "<figure class=\"%s\"><figcaption><b>", f->active ? "active" : "noise");
 	html_text(out, f->name);
 	str_add(out, "</b> <span class=\"sub\">");
@@ -39,10 +41,10 @@ static void caption(struct str *out, const struct rank_result *r, const struct r
 		str_add(out, "did not vary");
 	else if (!f->active)
 		str_add(out, "noise");
-	else if (!verdict_bend(out, r, f) && isfinite(f->effect_percent)) {
-		phrase_percent(out, f->effect_percent, &f->effect_interval, true);
+	else if (!verdict_bend(out, r, f) && isfinite(e.percent)) {
+		phrase_percent(out, e.percent, &e.interval, true);
 		str_add(out, "&#160;% ");
-		phrase_interval(out, &f->effect_interval, true);
+		phrase_interval(out, &e.interval, true);
 	}
 	str_add(out, "</span></figcaption>\n");
 }

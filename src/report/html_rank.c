@@ -72,12 +72,13 @@ static void bar_cell(struct str *out, const struct rank_result *r, const struct 
 
 static void effect_cells(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
+	struct phrase_effect e = phrase_effect(f);
 	struct str low = STR_INIT, high = STR_INIT;
 	size_t at = phrase_column(r, f);
 
 	phrase_setting(&low, r, at, f->low);
 	phrase_setting(&high, r, at, f->high);
-	value_and_interval(out, "effect", "effect", f->effect_percent, &f->effect_interval, true);
+	value_and_interval(out, "effect", "effect", e.percent, &e.interval, true);
 	str_add(out, "<td class=\"ends\" data-label=\"low to high\">");
 	str_add_html(out, str_text(&low));
 	str_add(out, " → ");

@@ -215,13 +215,13 @@ struct note {
 	const char *term, *text;
 };
 
-static const struct note NOTES[] = {
-	{"Importance", "The share of the response’s variation that goes with a factor, alone or "
-		       "together with "
-		       "others: the total-effect index of the preferred model (Homma and Saltelli "
-		       "1996), over "
-		       "repeated splits. Where factors act together the shares add up to more than "
-		       "100&#160;%."},
+static const struct note NOTES[] = {{"Importance", "The share of the response’s variation that "
+						   "cannot be predicted any more, on trials "
+						   "that the model did not see, when it is not "
+						   "told the factor: the total-effect index of "
+						   "the preferred model (Homma and Saltelli 1996). "
+						   "Where factors act together the shares "
+						   "add up to more than 100&#160;%."},
 	{"Noise floor", "What shuffled copies of the factors, which cannot matter, reach by "
 			"chance. A factor "
 			"is named only when it was told from that."},

@@ -181,6 +181,13 @@ void phrase_setting(struct str *out, const struct rank_result *r, size_t column,
 	str_add(out, num_short(fabs(value), text));
 }
 
+struct phrase_effect phrase_effect(const struct rank_factor *f)
+{
+	if (f->at_low <= 0)
+		return (struct phrase_effect){NAN, {NAN, NAN}};
+	return (struct phrase_effect){f->effect_percent, f->effect_interval};
+}
+
 void phrase_end(struct str *out, const struct rank_factor *f, bool high)
 {
 	double value = high ? f->at_high : f->at_low;

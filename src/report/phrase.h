@@ -41,6 +41,14 @@ size_t phrase_column(const struct rank_result *r, const struct rank_factor *f);
 void phrase_setting(struct str *out, const struct rank_result *r, size_t column, double value);
 size_t phrase_n_words(const struct rank_result *r, size_t column); /* 0 for numbers */
 
+/* The effect of a factor in percent of the response at its low end, with its interval; NaN where
+ * that has no meaning, since a model extrapolated to zero or below there. */
+struct phrase_effect {
+	double percent;
+	struct interval interval;
+};
+struct phrase_effect phrase_effect(const struct rank_factor *f);
+
 /* The predicted response at the low or high end, with the digits that its band leaves. */
 void phrase_end(struct str *out, const struct rank_factor *f, bool high);
 

@@ -178,6 +178,7 @@ static void put_importance(struct table *t, const struct term *term, const struc
 static void put_effect(struct table *t, const struct term *term, const struct rank_result *r,
 	const struct rank_factor *f)
 {
+	struct phrase_effect e = phrase_effect(f);
 	struct str text = STR_INIT;
 	size_t at = phrase_column(r, f);
 	bool dim = !f->active;
@@ -190,11 +191,11 @@ static void put_effect(struct table *t, const struct term *term, const struct ra
 	str_add(&text, " → ");
 	phrase_end(&text, f, true);
 	put(t, term, &text, dim);
-	phrase_percent(&text, f->effect_percent, &f->effect_interval, true);
-	if (isfinite(f->effect_percent))
+	phrase_percent(&text, e.percent, &e.interval, true);
+	if (isfinite(e.percent))
 		str_add(&text, " %");
 	put(t, term, &text, dim);
-	phrase_interval(&text, &f->effect_interval, true);
+	phrase_interval(&text, &e.interval, true);
 	put(t, term, &text, dim);
 	str_release(&text);
 }

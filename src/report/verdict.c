@@ -14,9 +14,11 @@
 #include "report/report.h"
 
 enum {
-	NAMED = 4,          /* factors named in one list, the rest are counted */
-	NEGLIGIBLE = 5,     /* percent: an interval within it is "does not matter" */
-	TRIALS_A_FACTOR = 3 /* fewer trials than this a factor: a first indication only */
+	NAMED = 4,      /* factors named in one list, the rest are counted */
+	NEGLIGIBLE = 5, /* percent: an interval within it is "does not matter" */
+	/* fewer trials than this a factor, or in all, are a first indication only */
+	TRIALS_A_FACTOR = 3,
+	TRIALS = 12
 };
 
 static const char *text_between(size_t i, size_t n, size_t shown)
@@ -35,31 +37,30 @@ static void add_range(struct str *out, const struct rank_result *r, const struct
 	phrase_setting(out, r, column, f->high);
 }
 
-/* " by 78 % [74, 82]" for a change that goes one way; signed where the interval spans zero. */
-static void add_change(struct str *out, const struct rank_factor *f)
+/* " falls by 78 % [74, 82]"; signed where the interval spans zero. */
+static void add_change(struct str *out, const struct phrase_effect *e)
 {
-	const struct interval *i = &f->effect_interval;
-	double sign = f->effect_percent < 0 ? -1 : 1;
-	struct interval size = {
-		sign * (sign < 0 ? i->high : i->low), sign * (sign < 0 ? i->low : i->high)};
+	double sign = e->percent < 0 ? -1 : 1;
+	struct interval size = {sign * (sign < 0 ? e->interval.high : e->interval.low),
+		sign * (sign < 0 ? e->interval.low : e->interval.high)};
 
 	if (size.low < 0) { /* its sign is not sure */
 		str_add(out, " changes by ");
-		phrase_percent(out, f->effect_percent, i, true);
+		phrase_percent(out, e->percent, &e->interval, true);
 		str_add(out, " % ");
-		phrase_interval(out, i, true);
+		phrase_interval(out, &e->interval, true);
 		return;
 	}
-	if (f->effect_percent >= 900) { /* a factor is easier to read than 4,321 % */
-		struct interval times = {1 + i->low / 100, 1 + i->high / 100};
+	if (e->percent >= 900) { /* a factor is easier to read than 4,321 % */
+		struct interval times = {1 + e->interval.low / 100, 1 + e->interval.high / 100};
 
 		str_add(out, " rises to ");
-		phrase_percent(out, 1 + f->effect_percent / 100, &times, false);
+		phrase_percent(out, 1 + e->percent / 100, &times, false);
 		str_add(out, " times as much ");
 		phrase_interval(out, &times, false);
 	} else {
 		str_add(out, sign < 0 ? " falls by " : " rises by ");
-		phrase_percent(out, fabs(f->effect_percent), &size, false);
+		phrase_percent(out, fabs(e->percent), &size, false);
 		str_add(out, " % ");
 		phrase_interval(out, &size, false);
 	}
@@ -112,9 +113,10 @@ bool verdict_bend(struct str *out, const struct rank_result *r, const struct ran
 /* What the response does over the factor's range: "from 0.05 to 0.5 it falls by 78 % [74, 82]". */
 static void add_effect(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
+	struct phrase_effect effect = phrase_effect(f);
 	struct extremes e;
 
-	if (!isfinite(f->effect_percent)) {
+	if (!isfinite(f->at_low) || !isfinite(f->at_high)) {
 		str_add(out, "its effect could not be estimated");
 		return;
 	}
@@ -127,20 +129,28 @@ static void add_effect(struct str *out, const struct rank_result *r, const struc
 	str_add(out, "from ");
 	add_range(out, r, f);
 	str_add(out, " it");
-	add_change(out, f);
+	if (isfinite(effect.percent)) {
+		add_change(out, &effect);
+		return;
+	}
+	str_add(out, " goes from ");
+	phrase_end(out, f, false);
+	str_add(out, " to ");
+	phrase_end(out, f, true);
 }
 
 /* "name (−45 %)", or where its best and worst lie when they are not at the ends. */
 static void add_short(struct str *out, const struct rank_result *r, const struct rank_factor *f)
 {
+	struct phrase_effect effect = phrase_effect(f);
 	struct str bend = STR_INIT;
 
 	str_add(out, f->name);
 	if (verdict_bend(&bend, r, f)) {
 		str_addf(out, " (%s)", bend.p);
-	} else if (isfinite(f->effect_percent)) {
+	} else if (isfinite(effect.percent)) {
 		str_add(out, " (");
-		phrase_percent(out, f->effect_percent, &f->effect_interval, true);
+		phrase_percent(out, effect.percent, &effect.interval, true);
 		str_add(out, " %)");
 	}
 	str_release(&bend);
@@ -202,7 +212,9 @@ static bool is_constant(const struct rank_factor *f)
 
 static bool is_tight(const struct rank_factor *f)
 {
-	return f->effect_interval.low >= -NEGLIGIBLE && f->effect_interval.high <= NEGLIGIBLE;
+	struct phrase_effect e = phrase_effect(f);
+
+	return e.interval.low >= -NEGLIGIBLE && e.interval.high <= NEGLIGIBLE;
 }
 
 /* What is said of a factor that is not active. */
@@ -210,13 +222,15 @@ enum fate { DOES_NOT_MATTER, SMALL, NOT_TOLD, WITH_OTHERS, CONSTANT };
 
 static enum fate fate_of(const struct rank_factor *f)
 {
+	struct phrase_effect e = phrase_effect(f);
+
 	if (is_constant(f))
 		return CONSTANT;
 	if (f->collinear)
 		return WITH_OTHERS;
 	if (is_tight(f))
 		return DOES_NOT_MATTER;
-	return f->effect_interval.low > 0 || f->effect_interval.high < 0 ? SMALL : NOT_TOLD;
+	return e.interval.low > 0 || e.interval.high < 0 ? SMALL : NOT_TOLD;
 }
 
 static size_t count_fate(const struct rank_result *r, enum fate fate)
@@ -289,14 +303,14 @@ static void add_not_told(struct str *out, const struct rank_result *r)
 
 	if (!count_fate(r, NOT_TOLD))
 		return;
-	for (size_t i = 0; i < r->p; i++) {
-		const struct rank_factor *f = &r->factors[i];
-
+	for (const struct rank_factor *f = r->factors; f < r->factors + r->p; f++) {
 		if (f->active || fate_of(f) != NOT_TOLD)
 			continue;
-		known &= isfinite(f->effect_interval.low) && isfinite(f->effect_interval.high);
-		low = fmin(low, f->effect_interval.low);
-		high = fmax(high, f->effect_interval.high);
+		struct interval i = phrase_effect(f).interval;
+
+		known &= isfinite(i.low) && isfinite(i.high);
+		low = fmin(low, i.low);
+		high = fmax(high, i.high);
 	}
 	str_add(out, " ");
 	add_fate_names(out, r, NOT_TOLD);
@@ -329,6 +343,11 @@ static void add_unvaried(struct str *out, const struct rank_result *r)
 	}
 }
 
+static bool are_few(const struct rank_result *r)
+{
+	return r->n < TRIALS_A_FACTOR * r->p || r->n < TRIALS;
+}
+
 /* How far the above can be trusted, where that is not far. */
 static void add_doubt(struct str *out, const struct rank_result *r, bool active)
 {
@@ -345,9 +364,9 @@ static void add_doubt(struct str *out, const struct rank_result *r, bool active)
 		str_add(out, " % of what varies: something that was not varied, or noise, matters "
 			     "more.");
 	}
-	if (r->n < TRIALS_A_FACTOR * (r->p + 1))
-		str_addf(out, " %zu trials of %zu factors give a first indication only; run more.",
-			r->n, r->p);
+	if (are_few(r))
+		str_addf(out, " %zu trials of %zu factor%s give a first indication only; run more.",
+			r->n, r->p, r->p == 1 ? "" : "s");
 }
 
 static void build_none(struct verdict *v, const struct rank_result *r)
@@ -373,7 +392,7 @@ static void build_none(struct verdict *v, const struct rank_result *r)
 		add_not_told(&v->rest, r);
 	add_unvaried(&v->rest, r);
 	add_doubt(&v->rest, r, false);
-	if (tight < r->p && r->n >= TRIALS_A_FACTOR * (r->p + 1))
+	if (tight < r->p && !are_few(r))
 		str_add(&v->rest, " Try wider ranges, longer trials or other factors.");
 }
 

@@ -260,6 +260,26 @@ START_TEST(verdict_without_intervals)
 }
 END_TEST
 
+/* A straight line may fall below zero at one end: a change in percent of that has no meaning. */
+START_TEST(verdict_from_below_zero)
+{
+	struct rank_result *r = fixture_new(&FIXTURE_ONE);
+	struct str out = STR_INIT;
+	struct term term = TERM_PLAIN;
+	char *v;
+
+	r->factors[0].at_low = -12.3;
+	r->factors[0].effect_percent = -1986;
+	r->factors[0].effect_interval = (struct interval){-2000, -1900};
+	report_rank(&out, &term, r);
+	assert_lacks(out.p, "1,986");
+	str_release(&out);
+	v = verdict_of(r);
+	assert_has(v, "clients drives p99_ms: from 1 to 64 it goes from −12.3 to 232, 99 % of all");
+	free(v);
+}
+END_TEST
+
 static const struct term TERMS[] = {{true, true, true, 80}, {true, true, true, 120},
 	{false, false, true, 80}, {false, false, false, 80}, {false, false, false, 120},
 	{false, false, true, 40}};
@@ -448,5 +468,5 @@ UNIT_MAIN("report", numbers_carry_their_digits, lines_break_between_words, verdi
 	verdict_knows_that_less_may_be_better, verdict_names_nothing_in_noise, verdict_says_tied,
 	verdict_says_collinear_constant_few, verdict_doubts_poor_models,
 	verdict_of_words_and_of_a_best_in_the_middle, verdict_without_intervals,
-	rank_reads_well_on_every_terminal, rank_says_what_it_knows, load_reads_well,
-	load_of_nothing)
+	verdict_from_below_zero, rank_reads_well_on_every_terminal, rank_says_what_it_knows,
+	load_reads_well, load_of_nothing)
