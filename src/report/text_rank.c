@@ -210,9 +210,9 @@ static void add_factors(
 	column(&t, term, TABLE_RIGHT, "");
 	column(&t, term, TABLE_LEFT, "factor");
 	if (parts & IMPORTANCE) {
-		column(&t, term, TABLE_RIGHT, "importance");
+		column(&t, term, TABLE_RIGHT, "share");
 		column(&t, term, TABLE_LEFT, "");
-		column(&t, term, TABLE_LEFT, "");
+		column(&t, term, TABLE_LEFT, "importance");
 		column(&t, term, TABLE_RIGHT, r->log_scale ? "coef, log" : "coef");
 		column(&t, term, TABLE_RIGHT, "RFECV");
 	}
@@ -282,7 +282,7 @@ static void add_legend(struct str *out, const struct term *term, const struct ra
 	if (r->n_active < r->p) {
 		str_add(&text, "noise: not told from chance");
 		if (isfinite(r->noise_floor) && r->noise_floor > 0) {
-			str_add(&text, ", which reaches an importance of ");
+			str_add(&text, ", which reaches a share of ");
 			phrase_significant(&text, 100 * r->noise_floor, 2);
 			str_add(&text, " % by itself");
 		}

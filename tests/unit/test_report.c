@@ -360,7 +360,7 @@ START_TEST(rank_says_what_it_knows)
 	assert_has(out.p, "noise");
 	assert_has(out.p, "collinear");
 	assert_has(out.p, "0.05 → 0.5");
-	assert_has(out.p, "reaches an importance of 0.60 % by itself");
+	assert_has(out.p, "reaches a share of 0.60 % by itself");
 	assert_has(out.p, "\n! a warning\n");
 	ck_assert(strstr(out.p, "R² over 20 splits") < strstr(out.p, "factor  "));
 	ck_assert(strstr(out.p, "fraction_io_bound limits") < strstr(out.p, "! a warning"));
