@@ -14,7 +14,8 @@ static void on_ready(void *arg, const char *address)
 {
 	const struct telling *t = arg;
 
-	cli_note("lab %s at http://%s, %lld worker%s, master %d; SIGTTIN and SIGTTOU add and remove one",
+	cli_note("lab %s at http://%s, %lld worker%s, master %d; SIGTTIN and SIGTTOU add and "
+		 "remove one",
 		t->lab->name, address, (long long)spec.workers, spec.workers == 1 ? "" : "s",
 		(int)getpid());
 	cli_note("try http://%s%s", address, t->lab->example);
@@ -62,9 +63,12 @@ const struct cmd cmd_lab = {
 	.name = "lab",
 	.arguments = "[NAME]",
 	.summary = "run a built-in service with known costs and exact counters",
-	.about = "Runs a lab: a small web service whose costs are in the parameters of each request, "
-		 "with a master and workers as gunicorn has them. SIGTTIN and SIGTTOU add and remove a "
-		 "worker, SIGTERM finishes what is under way and ends, a worker that dies is replaced. "
+	.about = "Runs a lab: a small web service whose costs are in the parameters of each "
+		 "request, "
+		 "with a master and workers as gunicorn has them. SIGTTIN and SIGTTOU add and "
+		 "remove a "
+		 "worker, SIGTERM finishes what is under way and ends, a worker that dies is "
+		 "replaced. "
 		 "/counters tells exactly what it did. Without a name the labs are listed.",
 	.examples = (const char *const[]){"culprit lab", "list the labs", "culprit lab mixed -w 4",
 		"the lab `mixed` with four workers, on 127.0.0.1:5001", NULL},

@@ -12,7 +12,8 @@ const char *const DESIGN_WORDS[] = {
 #undef X
 		NULL};
 
-_Static_assert((int)DESIGN_MAX_FACTORS <= (int)SOBOL_MAX_DIMENSIONS, "no Sobol points for all factors");
+_Static_assert(
+	(int)DESIGN_MAX_FACTORS <= (int)SOBOL_MAX_DIMENSIONS, "no Sobol points for all factors");
 
 /* u is 0, 1/99, … 1: np.linspace(low, high, 100)[random.randint(0, 99)], a factor each. */
 static void grid(size_t n, size_t d, uint64_t seed, double *u)
@@ -51,15 +52,17 @@ static void sobol(size_t n, size_t d, uint64_t seed, double *u)
 	free(s);
 }
 
-int design_points(enum design_sampler sampler, size_t n, size_t d, uint64_t seed, double *u,
-	struct err *err)
+int design_points(
+	enum design_sampler sampler, size_t n, size_t d, uint64_t seed, double *u, struct err *err)
 {
 	if (d > DESIGN_MAX_FACTORS)
-		return err_set(err, ERR_USAGE, "%zu factors are too many for a design; it takes up to %d",
-			d, DESIGN_MAX_FACTORS);
+		return err_set(err, ERR_USAGE,
+			"%zu factors are too many for a design; it takes up to %d", d,
+			DESIGN_MAX_FACTORS);
 	if (n > DESIGN_MAX_TRIALS)
-		return err_set(err, ERR_USAGE, "%zu trials are too many for a design; it takes up to %d",
-			n, DESIGN_MAX_TRIALS);
+		return err_set(err, ERR_USAGE,
+			"%zu trials are too many for a design; it takes up to %d", n,
+			DESIGN_MAX_TRIALS);
 	switch (sampler) {
 	case DESIGN_SOBOL: sobol(n, d, seed, u); break;
 	case DESIGN_LHS: latin_hypercube(n, d, seed, u); break;

@@ -14,7 +14,8 @@
 #define DESIGN_SAMPLERS(X)                                                                         \
 	X(SOBOL, "sobol", "scrambled Sobol points (Owen 1998): the fewest trials for a ranking")   \
 	X(LHS, "lhs", "Latin hypercube (McKay et al. 1979), each factor evenly covered")           \
-	X(GRID, "grid", "random points of a grid of 100 levels a factor, as np.linspace and randint")
+	X(GRID, "grid",                                                                            \
+		"random points of a grid of 100 levels a factor, as np.linspace and randint")
 
 enum design_sampler {
 #define X(name, word, text) DESIGN_##name,
@@ -28,10 +29,10 @@ enum { DESIGN_MAX_FACTORS = 64, DESIGN_MAX_TRIALS = 1 << 20 };
 
 /*
  * n points of d dimensions into u[i * d + j], each in [0, 1]. The first m points of a Sobol or grid
- * design do not depend on n, so that a study can be extended; a Latin hypercube's do. ERR_USAGE past
- * the limits above.
+ * design do not depend on n, so that a study can be extended; a Latin hypercube's do. ERR_USAGE
+ * past the limits above.
  */
-int design_points(enum design_sampler sampler, size_t n, size_t d, uint64_t seed, double *u,
-	struct err *err);
+int design_points(
+	enum design_sampler sampler, size_t n, size_t d, uint64_t seed, double *u, struct err *err);
 
 #endif

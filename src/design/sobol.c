@@ -41,8 +41,8 @@ uint32_t sobol_coordinate(const struct sobol *s, uint32_t i, size_t j)
 	return x;
 }
 
-/* 64 well mixed bits of a key and a number (Steele, Lea and Flood 2014, the finaliser of splitmix64,
- * twice so that neighbouring numbers share nothing). */
+/* 64 well mixed bits of a key and a number (Steele, Lea and Flood 2014, the finaliser of
+ * splitmix64, twice so that neighbouring numbers share nothing). */
 static uint64_t mix(uint64_t key, uint64_t number)
 {
 	uint64_t z = key;

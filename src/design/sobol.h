@@ -1,6 +1,7 @@
 /*
- * The Sobol sequence (Sobol 1967; Antonov and Saleev 1979, in Gray code order; direction numbers of Joe
- * and Kuo 2008) and its nested uniform scrambling (Owen, "Randomly permuted (t,m,s)-nets", 1995).
+ * The Sobol sequence (Sobol 1967; Antonov and Saleev 1979, in Gray code order; direction numbers of
+ * Joe and Kuo 2008) and its nested uniform scrambling (Owen, "Randomly permuted (t,m,s)-nets",
+ * 1995).
  */
 #ifndef CULPRIT_DESIGN_SOBOL_H
 #define CULPRIT_DESIGN_SOBOL_H
@@ -10,7 +11,8 @@
 
 enum { SOBOL_MAX_DIMENSIONS = 64, SOBOL_BITS = 32, SOBOL_MAX_DEGREE = 9 };
 
-/* The polynomial x^s + a_1 x^(s-1) + … + a_(s-1) x + 1 and the numbers that start the recurrence. */
+/* The polynomial x^s + a_1 x^(s-1) + … + a_(s-1) x + 1 and the numbers that start the recurrence.
+ */
 struct sobol_numbers {
 	uint8_t degree, a;
 	uint16_t m[SOBOL_MAX_DEGREE];
@@ -31,9 +33,9 @@ void sobol_init(struct sobol *s, size_t d, uint64_t seed);
 uint32_t sobol_coordinate(const struct sobol *s, uint32_t i, size_t j);
 
 /*
- * The same, scrambled, in [0, 1). Each binary digit is flipped or not by a random bit that depends on
- * the dimension and on all digits before it, to 32 digits and with random ones behind: so each point is
- * uniform, and any 2^k points keep how evenly they fill the cube.
+ * The same, scrambled, in [0, 1). Each binary digit is flipped or not by a random bit that depends
+ * on the dimension and on all digits before it, to 32 digits and with random ones behind: so each
+ * point is uniform, and any 2^k points keep how evenly they fill the cube.
  */
 double sobol_scrambled(const struct sobol *s, uint32_t i, size_t j);
 

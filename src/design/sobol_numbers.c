@@ -1,8 +1,8 @@
 /*
- * Primitive polynomials and initial direction numbers of dimensions 2 to 64, from S. Joe and F. Y. Kuo,
- * "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput. 30,
- * 2635-2654 (2008), their set new-joe-kuo-6.21201: degree s, coefficients a, m_1 ... m_s. Facts, held
- * against another implementation by tests/unit/test_design.c.
+ * Primitive polynomials and initial direction numbers of dimensions 2 to 64, from S. Joe and F. Y.
+ * Kuo, "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput.
+ * 30, 2635-2654 (2008), their set new-joe-kuo-6.21201: degree s, coefficients a, m_1 ... m_s.
+ * Facts, held against another implementation by tests/unit/test_design.c.
  */
 #include "design/sobol.h"
 

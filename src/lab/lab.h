@@ -1,8 +1,8 @@
 /*
- * The labs: services with known costs and their own exact counters, built into culprit. Default target
- * of the demo, and oracle of the tests. A master and N workers, as gunicorn has: SIGTTIN and SIGTTOU
- * add and remove a worker, SIGTERM drains, a worker that dies is replaced. docs/lab.md tells what each
- * answers and counts.
+ * The labs: services with known costs and their own exact counters, built into culprit. Default
+ * target of the demo, and oracle of the tests. A master and N workers, as gunicorn has: SIGTTIN and
+ * SIGTTOU add and remove a worker, SIGTERM drains, a worker that dies is replaced. docs/lab.md
+ * tells what each answers and counts.
  */
 #ifndef CULPRIT_LAB_LAB_H
 #define CULPRIT_LAB_LAB_H
@@ -14,27 +14,32 @@
 #include "base/opt.h"
 
 struct lab_spec {
-	const char *bind;     /* "127.0.0.1:5001"; port 0: any free one, told in the ready line */
-	int64_t workers;      /* 2 */
-	int64_t cpu_rounds;   /* times that /cpu serialises its object; default for the parameter */
-	uint64_t grace_ns;    /* on SIGTERM, time for requests under way; 30 s */
-	uint64_t startup_ns;  /* a worker answers so long after it started (gunicorn's import time); 0 */
-	int64_t seed;         /* of sleeps, choices and faults; 0: fresh */
+	const char *bind;    /* "127.0.0.1:5001"; port 0: any free one, told in the ready line */
+	int64_t workers;     /* 2 */
+	int64_t cpu_rounds;  /* times that /cpu serialises its object; default for the parameter */
+	uint64_t grace_ns;   /* on SIGTERM, time for requests under way; 30 s */
+	uint64_t startup_ns; /* a worker answers so long after it started (gunicorn's import time);
+				0 */
+	int64_t seed;        /* of sleeps, choices and faults; 0: fresh */
 };
 
 #define LAB_SPEC_INIT                                                                              \
-	{.bind = "127.0.0.1:5001", .workers = 2, .cpu_rounds = LAB_CPU_ROUNDS,                     \
-		.grace_ns = UINT64_C(30000000000)}
+	{                                                                                          \
+		.bind = "127.0.0.1:5001", .workers = 2, .cpu_rounds = LAB_CPU_ROUNDS,              \
+		.grace_ns = UINT64_C(30000000000)                                                  \
+	}
 
-/* Rounds of /cpu that cost what one request costs a Flask service; docs/lab.md has the measurement. */
+/* Rounds of /cpu that cost what one request costs a Flask service; docs/lab.md has the measurement.
+ */
 enum { LAB_CPU_ROUNDS = 50 };
 
 extern const struct opt LAB_OPTIONS[];
 
 /* What the caller hears. Called in the master only; each may be NULL. */
 struct lab_hooks {
-	void (*ready)(void *arg, const char *address); /* the socket listens there: "127.0.0.1:5001" */
-	void (*note)(void *arg, const char *text);     /* something a person should know */
+	void (*ready)(
+		void *arg, const char *address);   /* the socket listens there: "127.0.0.1:5001" */
+	void (*note)(void *arg, const char *text); /* something a person should know */
 	void *arg;
 	const atomic_bool *stop; /* looked at once the lab's own signal handling stands */
 };

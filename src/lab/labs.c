@@ -34,7 +34,8 @@ const struct lab *lab_find(const char *name, struct err *err)
 const struct opt LAB_OPTIONS[] = {
 	{'b', "bind", OPT_TEXT, AT(bind), "HOST:PORT",
 		"listen there; port 0 takes any free one [127.0.0.1:5001]", 0, 0, NULL},
-	{'w', "workers", OPT_INT, AT(workers), NULL, "worker processes at the start [2]", 1, 200, NULL},
+	{'w', "workers", OPT_INT, AT(workers), NULL, "worker processes at the start [2]", 1, 200,
+		NULL},
 	{0, "cpu-rounds", OPT_INT, AT(cpu_rounds), NULL,
 		"times that /cpu serialises its object where the request does not say [50]", 0, 1e6,
 		NULL},
@@ -43,7 +44,7 @@ const struct opt LAB_OPTIONS[] = {
 	{0, "startup", OPT_DURATION, AT(startup_ns), NULL,
 		"a worker answers so long after it started, as one that imports much [0]", 0, 60e9,
 		NULL},
-	{0, "seed", OPT_INT, AT(seed), NULL, "of sleeps, choices and faults; 0 is a fresh one [0]", 0,
-		9007199254740991, NULL},
+	{0, "seed", OPT_INT, AT(seed), NULL, "of sleeps, choices and faults; 0 is a fresh one [0]",
+		0, 9007199254740991, NULL},
 	{0}};
 #undef AT

@@ -36,10 +36,10 @@ struct master {
 	const struct lab_hooks *hooks;
 	struct tally *tally;
 	int listener;
-	size_t want;          /* workers that there should be */
-	uint64_t serial;      /* of the next worker */
+	size_t want;           /* workers that there should be */
+	uint64_t serial;       /* of the next worker */
 	unsigned young_deaths; /* in a row */
-	uint64_t start_at_ns; /* no worker before this */
+	uint64_t start_at_ns;  /* no worker before this */
 	bool ending;
 	struct seat seats[TALLY_SLOTS];
 };
@@ -77,7 +77,8 @@ static _Noreturn void be_worker(struct master *m, size_t seat, pid_t master)
 	prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
 	if (getppid() != master)
 		_exit(1);
-	_exit(worker_run(m->app, m->spec, m->tally, &m->tally->slots[seat], m->listener, m->serial));
+	_exit(worker_run(
+		m->app, m->spec, m->tally, &m->tally->slots[seat], m->listener, m->serial));
 }
 
 static void start_worker(struct master *m, uint64_t now)
@@ -161,16 +162,19 @@ static void bury(struct master *m, size_t seat, int status, uint64_t now)
 	if (!s->kill_at_ns) {
 		tally_add(&m->tally->deaths, 1);
 		if (WIFSIGNALED(status))
-			note(m, "worker %d was killed by signal %d (%s), %llu requests lost; starting "
-				"another", (int)s->pid, WTERMSIG(status), strsignal(WTERMSIG(status)),
+			note(m,
+				"worker %d was killed by signal %d (%s), %llu requests lost; "
+				"starting "
+				"another",
+				(int)s->pid, WTERMSIG(status), strsignal(WTERMSIG(status)),
 				(unsigned long long)lost);
 		else
 			note(m, "worker %d ended with code %d; starting another", (int)s->pid,
 				WEXITSTATUS(status));
 		brake(m, now, now - s->started_ns < YOUNG_NS);
 	} else if (lost) {
-		note(m, "worker %d did not finish within the grace, %llu requests lost", (int)s->pid,
-			(unsigned long long)lost);
+		note(m, "worker %d did not finish within the grace, %llu requests lost",
+			(int)s->pid, (unsigned long long)lost);
 	}
 	*s = (struct seat){0};
 }
@@ -273,15 +277,17 @@ static void raise_file_limit(void)
 int master_run(const struct app *app, const struct lab_spec *spec, const struct lab_hooks *hooks,
 	struct err *err)
 {
-	static const int SIGNALS[] = {
-		SIGCHLD, SIGTTIN, SIGTTOU, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+	static const int SIGNALS[] = {SIGCHLD, SIGTTIN, SIGTTOU, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 	struct master *m = mem_zalloc(1, sizeof(*m));
 	sigset_t signals, before;
 	char address[SOCK_TEXT];
 	int rc = 0;
 
-	*m = (struct master){
-		.app = app, .spec = spec, .hooks = hooks, .listener = -1, .want = (size_t)spec->workers};
+	*m = (struct master){.app = app,
+		.spec = spec,
+		.hooks = hooks,
+		.listener = -1,
+		.want = (size_t)spec->workers};
 	sigemptyset(&signals);
 	for (size_t i = 0; i < sizeof(SIGNALS) / sizeof(SIGNALS[0]); i++)
 		sigaddset(&signals, SIGNALS[i]);

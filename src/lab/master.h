@@ -10,8 +10,8 @@
 
 #include "lab/worker.h"
 
-/* Returns 0 after it was told to end. ERR_USAGE, ERR_BUSY, ERR_SYSTEM where it could not start. Forks,
- * so the caller must have no threads. */
+/* Returns 0 after it was told to end. ERR_USAGE, ERR_BUSY, ERR_SYSTEM where it could not start.
+ * Forks, so the caller must have no threads. */
 int master_run(const struct app *app, const struct lab_spec *spec, const struct lab_hooks *hooks,
 	struct err *err);
 

@@ -34,8 +34,8 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The decoded text of a slice: itself where nothing is encoded, else in `room`; cut where it is longer
- * than any number or name of a parameter. */
+/* The decoded text of a slice: itself where nothing is encoded, else in `room`; cut where it is
+ * longer than any number or name of a parameter. */
 static struct http_slice decode(struct http_slice s, char room[64])
 {
 	size_t n = 0;
@@ -87,11 +87,12 @@ int query_put(const struct query_param *table, struct http_slice name, struct ht
 	if (out->given & 1u << i)
 		return err_set(err, ERR_INPUT, "%s is given twice; give it once", param->name);
 	if (!value.len)
-		return err_set(err, ERR_INPUT, "%s is empty; it takes %s from %g to %g", param->name,
-			param->what, param->min, param->max);
+		return err_set(err, ERR_INPUT, "%s is empty; it takes %s from %g to %g",
+			param->name, param->what, param->min, param->max);
 	if (num_scan(value.p, end, &number) != end || !isfinite(number))
-		return err_set(err, ERR_INPUT, "%s: '%s' is not a number; it takes %s from %g to %g",
-			param->name, show(value, shown), param->what, param->min, param->max);
+		return err_set(err, ERR_INPUT,
+			"%s: '%s' is not a number; it takes %s from %g to %g", param->name,
+			show(value, shown), param->what, param->min, param->max);
 	if (number < param->min || number > param->max)
 		return err_set(err, ERR_INPUT, "%s: %s is out of range; it takes %s from %g to %g",
 			param->name, show(value, shown), param->what, param->min, param->max);

@@ -26,9 +26,9 @@ struct query_values {
 int query_next(struct http_slice *query, struct http_slice *name, struct http_slice *value);
 
 /*
- * Puts a pair into `out` where the table (which ends with a name of NULL) has it: 1, or 0 where it does
- * not, or ERR_INPUT with a sentence that names the parameter: no number, out of range, given twice.
- * Names and values may be percent-encoded.
+ * Puts a pair into `out` where the table (which ends with a name of NULL) has it: 1, or 0 where it
+ * does not, or ERR_INPUT with a sentence that names the parameter: no number, out of range, given
+ * twice. Names and values may be percent-encoded.
  */
 int query_put(const struct query_param *table, struct http_slice name, struct http_slice value,
 	struct query_values *out, struct err *err);

@@ -15,11 +15,12 @@ static const char *const FAULT_WORDS[] = {
 struct tally *tally_new(struct err *err)
 {
 	/* pages that no worker touches are never made */
-	struct tally *t = mmap(
-		NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tally *t =
+		mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (t == MAP_FAILED) {
-		err_errno(err, ERR_SYSTEM, errno, "cannot share %zu bytes for the counters", sizeof(*t));
+		err_errno(err, ERR_SYSTEM, errno, "cannot share %zu bytes for the counters",
+			sizeof(*t));
 		return NULL;
 	}
 	t->began_ns = clock_now_ns();
@@ -188,7 +189,8 @@ json_t *tally_to_json(const struct tally *t, const char *lab, const char *const 
 	uint64_t n_received = 0, n_over = 0;
 
 	for (uint64_t i = 0; i < t->n_slots; i++) {
-		/* ended ones first: a request that ends between the two is under way, not less than none */
+		/* ended ones first: a request that ends between the two is under way, not less than
+		 * none */
 		n_over += over(&t->slots[i]);
 		n_received += received(&t->slots[i]);
 	}
@@ -196,7 +198,8 @@ json_t *tally_to_json(const struct tally *t, const char *lab, const char *const 
 	put(all, "workers", serving(t));
 	put(all, "worker_starts", tally_get(&t->starts));
 	put(all, "worker_deaths", tally_get(&t->deaths));
-	json_object_set_new(all, "uptime_seconds", json_real((double)(clock_now_ns() - t->began_ns) / 1e9));
+	json_object_set_new(
+		all, "uptime_seconds", json_real((double)(clock_now_ns() - t->began_ns) / 1e9));
 	put(all, "seed", t->seed);
 	put(requests, "received", n_received);
 	put(requests, "answered", put_statuses(t, TALLY_ROUTES, requests));
@@ -210,16 +213,18 @@ json_t *tally_to_json(const struct tally *t, const char *lab, const char *const 
 		put(faults, FAULT_WORDS[i], SUM(faults[i]));
 	json_object_set_new(all, "faults", faults);
 	json_object_set_new(all, "bytes",
-		json_pack("{sI sI}", "in", (json_int_t)SUM(bytes_in), "out", (json_int_t)SUM(bytes_out)));
+		json_pack("{sI sI}", "in", (json_int_t)SUM(bytes_in), "out",
+			(json_int_t)SUM(bytes_out)));
 	uint64_t accepted = SUM(accepted);
 
 	json_object_set_new(all, "connections",
 		json_pack("{sI sI}", "accepted", (json_int_t)accepted, "open",
 			(json_int_t)less(accepted, SUM(closed))));
 	json_object_set_new(all, "busy",
-		json_pack("{sf sf sf sI sI}", "cpu_seconds", (double)SUM(cpu_ns) / 1e9, "slept_seconds",
-			(double)SUM(slept_ns) / 1e9, "asked_seconds", (double)SUM(asked_ns) / 1e9,
-			"computed", (json_int_t)SUM(computed), "slept", (json_int_t)SUM(slept)));
+		json_pack("{sf sf sf sI sI}", "cpu_seconds", (double)SUM(cpu_ns) / 1e9,
+			"slept_seconds", (double)SUM(slept_ns) / 1e9, "asked_seconds",
+			(double)SUM(asked_ns) / 1e9, "computed", (json_int_t)SUM(computed), "slept",
+			(json_int_t)SUM(slept)));
 	json_object_set_new(all, "counters",
 		json_pack("{sI sI sI sI sI}", "received", (json_int_t)SUM(own_received), "answered",
 			(json_int_t)SUM(own_answered), "connections", (json_int_t)SUM(own_accepted),

@@ -1,10 +1,10 @@
 /*
- * What a lab counts: the oracle of the tests. One slot a worker in memory shared by all processes of
- * the lab; only the worker writes its slot, so plain stores are enough, and what a dead worker counted
- * stays. A worker that replaces it goes on in the same slot.
+ * What a lab counts: the oracle of the tests. One slot a worker in memory shared by all processes
+ * of the lab; only the worker writes its slot, so plain stores are enough, and what a dead worker
+ * counted stays. A worker that replaces it goes on in the same slot.
  *
- * An answer is counted just before it is handed to the kernel and taken back when the kernel did not
- * take all of it. So whoever holds a whole answer finds it counted.
+ * An answer is counted just before it is handed to the kernel and taken back when the kernel did
+ * not take all of it. So whoever holds a whole answer finds it counted.
  *
  *   received = answered + failed on purpose + abandoned + lost + under way
  */
@@ -30,11 +30,11 @@ enum lab_fault {
 #define X(name, word, text) FAULT_##name,
 	LAB_FAULTS(X)
 #undef X
-	N_FAULTS
+		N_FAULTS
 };
 
 enum {
-	TALLY_SLOTS = 256,     /* workers at one time */
+	TALLY_SLOTS = 256, /* workers at one time */
 	TALLY_ROUTES = 8,
 	TALLY_STATUSES = 600,
 };
@@ -42,7 +42,8 @@ enum {
 enum tally_state { SLOT_FREE, SLOT_STARTING, SLOT_SERVING, SLOT_RETIRING };
 
 struct tally_slot {
-	/* of the worker that has the slot now; the master writes pid, and state when no worker does */
+	/* of the worker that has the slot now; the master writes pid, and state when no worker does
+	 */
 	uint64_t pid, state;
 	/* connections whose first request was not for /counters */
 	uint64_t accepted, closed;

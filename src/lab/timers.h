@@ -1,6 +1,6 @@
 /*
- * Timers of one event loop: a binary heap of moments, so that ten thousand sleeping requests cost one
- * wait. A timer is embedded in what it belongs to and knows its place in the heap.
+ * Timers of one event loop: a binary heap of moments, so that ten thousand sleeping requests cost
+ * one wait. A timer is embedded in what it belongs to and knows its place in the heap.
  */
 #ifndef CULPRIT_LAB_TIMERS_H
 #define CULPRIT_LAB_TIMERS_H

@@ -19,7 +19,8 @@
 enum { AHEAD = 1, STAND_BACK_NS = 200000, NO_FILES_NS = 10000000 };
 
 /* Draining, idle connections get so long to send one more request, which is answered with
- * "Connection: close"; closing them at once would look like an error to a client that just sent it. */
+ * "Connection: close"; closing them at once would look like an error to a client that just sent it.
+ */
 enum { IDLE_NS = 100000000 };
 
 enum { EVENTS = 32 };
@@ -66,8 +67,8 @@ static void on_grace_timer(struct timer *t)
 }
 
 /*
- * Takes one connection, then stands at the end of the queue: the kernel wakes the first waiter of an
- * exclusive queue, and leaving and joining again is what makes another one first.
+ * Takes one connection, then stands at the end of the queue: the kernel wakes the first waiter of
+ * an exclusive queue, and leaving and joining again is what makes another one first.
  */
 static void take_connection(struct worker *w)
 {
@@ -133,7 +134,8 @@ static int loop(struct worker *w)
 	struct epoll_event events[EVENTS];
 
 	while (!w->turn_off && !(w->draining && !w->n_open)) {
-		uint64_t next = timers_next(&w->timers), now = next == UINT64_MAX ? 0 : clock_now_ns();
+		uint64_t next = timers_next(&w->timers),
+			 now = next == UINT64_MAX ? 0 : clock_now_ns();
 		uint64_t wait = next > now ? next - now : 0;
 		struct timespec timeout = {(time_t)(wait / NS_PER_S), (long)(wait % NS_PER_S)};
 		int n = epoll_pwait2(

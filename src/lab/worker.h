@@ -1,7 +1,7 @@
 /*
  * One worker process of a lab: an epoll loop that answers HTTP/1.1 requests. worker.c has the loop,
- * taking connections, and draining; conn.c what happens on one connection. Within a worker a request
- * that computes holds up the others, as in a Python worker; one that sleeps does not.
+ * taking connections, and draining; conn.c what happens on one connection. Within a worker a
+ * request that computes holds up the others, as in a Python worker; one that sleeps does not.
  */
 #ifndef CULPRIT_LAB_WORKER_H
 #define CULPRIT_LAB_WORKER_H
@@ -30,7 +30,8 @@ struct app {
 	const char *name;
 	const struct app_route *routes; /* end with a path of NULL; at most APP_MAX_ROUTES */
 	const struct query_param *params;
-	/* Does what a request to routes[route] costs; nanoseconds to sleep before "ok" is answered. */
+	/* Does what a request to routes[route] costs; nanoseconds to sleep before "ok" is answered.
+	 */
 	uint64_t (*work)(struct worker *w, size_t route, const struct query_values *values);
 };
 
@@ -44,33 +45,34 @@ enum conn_state {
 	CONN_SLEEP,  /* its request sleeps */
 	CONN_SEND,   /* the kernel did not take all of an answer */
 	CONN_SILENT, /* never to be answered */
-	CONN_LINGER, /* answered and half closed; reads until the client closes, lest it sees a reset */
+	CONN_LINGER, /* answered and half closed; reads until the client closes, lest it sees a
+			reset */
 };
 
 struct conn {
 	int fd;
 	enum conn_state state;
-	bool readable;   /* the kernel may hold bytes that were not read */
-	bool fresh;      /* `in` holds bytes that were not looked at */
-	bool peer_gone;  /* the client closed its side */
-	bool looked;     /* its first request is known, so it is counted as whose it is */
-	bool own;        /* that was for /counters */
-	char *in;        /* bytes kept for later; most requests need none */
+	bool readable;  /* the kernel may hold bytes that were not read */
+	bool fresh;     /* `in` holds bytes that were not looked at */
+	bool peer_gone; /* the client closed its side */
+	bool looked;    /* its first request is known, so it is counted as whose it is */
+	bool own;       /* that was for /counters */
+	char *in;       /* bytes kept for later; most requests need none */
 	size_t n_in, cap_in;
-	char *out;       /* the rest of an answer */
+	char *out; /* the rest of an answer */
 	size_t n_out, at_out;
 	struct timer timer; /* of the sleep, or of lingering */
 	uint64_t slept_from_ns, asked_ns;
 
 	/* the request under way */
-	size_t route;    /* index for the tally, or ROUTE_COUNTERS */
+	size_t route;                   /* index for the tally, or ROUTE_COUNTERS */
 	bool head_only, keepalive, old; /* HEAD; HTTP/1.0 */
-	int refusal;     /* status to answer instead of the work; 0: none */
-	char *why;       /* its sentence */
+	int refusal;                    /* status to answer instead of the work; 0: none */
+	char *why;                      /* its sentence */
 	struct query_values values, faults;
 	struct http_body body;
-	uint64_t bytes;  /* of the request, so far */
-	size_t behind;   /* bytes that were read and lie behind it */
+	uint64_t bytes; /* of the request, so far */
+	size_t behind;  /* bytes that were read and lie behind it */
 	int sent_status;
 
 	struct worker *worker;
@@ -90,23 +92,41 @@ struct worker {
 	struct timer listen_timer, idle_timer, grace_timer;
 	int epoll, listener, signals;
 	bool listening, draining, turn_off; /* turn_off: whatever is open, end now */
-	bool close_idle;                    /* draining has waited long enough for idle connections */
+	bool close_idle; /* draining has waited long enough for idle connections */
 	struct conn *open, *free;
 	size_t n_open;
-	char *buffer;     /* WORKER_BUFFER bytes, for reading */
-	struct str text;  /* for answers that are composed */
+	char *buffer;           /* WORKER_BUFFER bytes, for reading */
+	struct str text;        /* for answers that are composed */
 	char ok[WORKER_ANSWER]; /* the answer nearly all get, made once a second for its date */
 	size_t ok_len, ok_head_len;
 	time_t second;
 	char date[32];
-	void *state;      /* the app's: scratch memory; freed with free() */
+	void *state; /* the app's: scratch memory; freed with free() */
 	size_t state_bytes;
 };
 
-/* Runs a worker in this process until it drained; its exit code. `serial` tells its random stream from
- * that of every other worker of this lab. */
+/* Runs a worker in this process until it drained; its exit code. `serial` tells its random stream
+ * from that of every other worker of this lab. */
 int worker_run(const struct app *app, const struct lab_spec *spec, struct tally *tally,
 	struct tally_slot *slot, int listener, uint64_t serial);
+
+/* request.c. Which of a request's `faults` values is the status that fault_status asks for. */
+enum { REQUEST_FAULT_STATUS = N_FAULTS };
+
+/* A head is here: fills in what is asked, and the refusal where it cannot be had. The connection is
+ * then in CONN_BODY. */
+void request_admit(struct conn *c, const struct http_request *r);
+
+/* Sets the status and the sentence that this request is answered instead. */
+void request_refuse(struct conn *c, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* answer.c */
+const char *answer_reason(int status); /* text of a status, as far as the lab gives it of itself */
+void answer_serve(struct conn *c);     /* a request is here, whole: counts it, does what it asks */
+void answer_wake(struct conn *c);      /* its sleep is over */
+void answer_rest(struct conn *c);      /* the kernel may take more of an answer */
+void answer_abandon(struct conn *c);   /* its client has gone: counts that, closes */
 
 /* conn.c */
 void conn_start(struct worker *w, int fd);

@@ -13,7 +13,7 @@ static size_t visible(const char *p, const char *end)
 {
 	const char *s = p;
 
-	while (s < end && *s > ' ' && *s < 127)
+	while (s<end && * s> ' ' && *s < 127)
 		s++;
 	return (size_t)(s - p);
 }
@@ -122,8 +122,7 @@ static int read_field(
 	return 1;
 }
 
-static int read_field_line(
-	struct http_request *r, const char *line, size_t len, struct seen *seen)
+static int read_field_line(struct http_request *r, const char *line, size_t len, struct seen *seen)
 {
 	struct http_field field;
 
@@ -149,8 +148,8 @@ static int check_head(struct http_request *r, const struct seen *seen)
 	return 1;
 }
 
-/* Bytes without a line end, of which there may be only so many. An unfinished first line is refused as
- * soon as it cannot become one: the "\x16\x03" of a TLS client never gets to a line end. */
+/* Bytes without a line end, of which there may be only so many. An unfinished first line is refused
+ * as soon as it cannot become one: the "\x16\x03" of a TLS client never gets to a line end. */
 static int check_unfinished(const char *p, size_t len, size_t before, bool first)
 {
 	size_t method = first ? token(p, p + len) : 0;
@@ -197,8 +196,8 @@ int http_request_read(struct http_request *r, const char *p, size_t len)
 	return rc;
 }
 
-/* Where a body is: in content that has a length; or in the line before a chunk, the chunk, the line end
- * behind it, the trailer lines; or behind its end. */
+/* Where a body is: in content that has a length; or in the line before a chunk, the chunk, the line
+ * end behind it, the trailer lines; or behind its end. */
 enum body_state { CONTENT, SIZE_LINE, CHUNK, CHUNK_END, TRAILER, WHOLE };
 
 void http_body_init(struct http_body *b, const struct http_request *r)

@@ -1,8 +1,8 @@
 /*
- * The server's side of HTTP/1.1 (RFC 9112): heads of requests, and the length of what follows. A leaf:
- * no allocation, it looks at bytes that somebody else holds and gives slices of them. Strict where
- * leniency lets two readers disagree: lines end with CRLF, no folded lines, no space before a colon,
- * one length.
+ * The server's side of HTTP/1.1 (RFC 9112): heads of requests, and the length of what follows. A
+ * leaf: no allocation, it looks at bytes that somebody else holds and gives slices of them. Strict
+ * where leniency lets two readers disagree: lines end with CRLF, no folded lines, no space before a
+ * colon, one length.
  */
 #ifndef CULPRIT_NET_HTTP_REQUEST_H
 #define CULPRIT_NET_HTTP_REQUEST_H
@@ -51,8 +51,8 @@ struct http_body {
 
 void http_body_init(struct http_body *b, const struct http_request *r);
 
-/* Takes bytes that belong to the body; *used of the `len` bytes at p. 1 when it is whole, 0 when more
- * is needed, −400 when the chunks are broken. */
+/* Takes bytes that belong to the body; *used of the `len` bytes at p. 1 when it is whole, 0 when
+ * more is needed, −400 when the chunks are broken. */
 int http_body_read(struct http_body *b, const char *p, size_t len, size_t *used);
 
 #endif

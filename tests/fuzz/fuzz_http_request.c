@@ -14,7 +14,8 @@ static void must(int condition)
 		abort();
 }
 
-static int read_body(const struct http_request *r, const char *p, size_t len, size_t cut, uint64_t *total)
+static int read_body(
+	const struct http_request *r, const char *p, size_t len, size_t cut, uint64_t *total)
 {
 	struct http_body b;
 	size_t used, more = 0;

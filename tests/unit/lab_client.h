@@ -1,5 +1,5 @@
-/* A lab in a process of its own, and a plain blocking HTTP client that counts its bytes: the independent
- * side of every comparison. */
+/* A lab in a process of its own, and a plain blocking HTTP client that counts its bytes: the
+ * independent side of every comparison. */
 #ifndef CULPRIT_TESTS_LAB_CLIENT_H
 #define CULPRIT_TESTS_LAB_CLIENT_H
 
@@ -28,7 +28,8 @@ struct client {
 };
 
 struct answer {
-	int status; /* 0: the connection was closed before any byte; −1: reset; −2: in the middle of it */
+	int status; /* 0: the connection was closed before any byte; −1: reset; −2: in the middle of
+		       it */
 	bool close; /* "Connection: close" */
 	size_t body_len;
 	char body[16384];

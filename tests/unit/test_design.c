@@ -24,7 +24,8 @@ static double *points(enum design_sampler sampler, size_t n, size_t d, uint64_t 
 	return u;
 }
 
-/* Run in the top folder. tests/data/sobol.csv, made by tests/data/make_sobol.py with SciPy 1.10.1. */
+/* Run in the top folder. tests/data/sobol.csv, made by tests/data/make_sobol.py with SciPy 1.10.1.
+ */
 START_TEST(sobol_is_scipys)
 {
 	struct csv_field fields[SOBOL_MAX_DIMENSIONS + 1];
@@ -34,7 +35,8 @@ START_TEST(sobol_is_scipys)
 	struct err err = {0};
 	size_t n, rows = 0;
 
-	ck_assert_msg(!file_open_bytes("tests/data/sobol.csv", 1 << 20, &file, &err), "%s", err.text);
+	ck_assert_msg(
+		!file_open_bytes("tests/data/sobol.csv", 1 << 20, &file, &err), "%s", err.text);
 	csv_init(&reader, "sobol.csv", file.data, file.len, ',');
 	sobol_init(&s, SOBOL_MAX_DIMENSIONS, 1);
 	for (; csv_next(&reader, fields, SOBOL_MAX_DIMENSIONS + 1, &n, &err) == 1; rows++) {
@@ -44,7 +46,8 @@ START_TEST(sobol_is_scipys)
 		num_scan(fields[0].p, fields[0].p + fields[0].len, &index);
 		for (size_t j = 0; j < SOBOL_MAX_DIMENSIONS; j++) {
 			num_scan(fields[j + 1].p, fields[j + 1].p + fields[j + 1].len, &want);
-			ck_assert_msg(sobol_coordinate(&s, (uint32_t)index, j) == (uint32_t)want << 2,
+			ck_assert_msg(
+				sobol_coordinate(&s, (uint32_t)index, j) == (uint32_t)want << 2,
 				"point %.0f, dimension %zu", index, j);
 		}
 	}
@@ -54,8 +57,8 @@ START_TEST(sobol_is_scipys)
 END_TEST
 
 /* Points of dimensions `dims` fall into boxes of 2^-bits[0] × 2^-bits[1] × …: each has as many. */
-static void check_boxes(const double *u, size_t n, size_t d, const size_t *dims, const unsigned *bits,
-	size_t n_dims)
+static void check_boxes(const double *u, size_t n, size_t d, const size_t *dims,
+	const unsigned *bits, size_t n_dims)
 {
 	unsigned all = 0;
 	size_t *count;
@@ -76,9 +79,9 @@ static void check_boxes(const double *u, size_t n, size_t d, const size_t *dims,
 }
 
 /*
- * Scrambled Sobol points keep the net: of 2^m, every elementary interval of dimensions 1 and 2 holds its
- * share to a single point (t = 0), of dimensions 1 to 3 to two points (t = 1), and every dimension alone
- * to one (Sobol 1967).
+ * Scrambled Sobol points keep the net: of 2^m, every elementary interval of dimensions 1 and 2
+ * holds its share to a single point (t = 0), of dimensions 1 to 3 to two points (t = 1), and every
+ * dimension alone to one (Sobol 1967).
  */
 START_TEST(scrambling_keeps_the_net)
 {
@@ -108,7 +111,8 @@ START_TEST(later_blocks_are_nets)
 
 	for (int block = 0; block < 4; block++)
 		for (unsigned a = 0; a <= M; a++)
-			check_boxes(u + block * N * 2, N, 2, (size_t[]){0, 1}, (unsigned[]){a, M - a}, 2);
+			check_boxes(u + block * N * 2, N, 2, (size_t[]){0, 1},
+				(unsigned[]){a, M - a}, 2);
 	free(u);
 }
 END_TEST
@@ -127,7 +131,8 @@ static double distance_to_uniform(double *x, size_t n)
 
 	qsort(x, n, sizeof(double), compare_doubles);
 	for (size_t i = 0; i < n; i++)
-		most = fmax(most, fmax(x[i] - (double)i / (double)n, (double)(i + 1) / (double)n - x[i]));
+		most = fmax(most,
+			fmax(x[i] - (double)i / (double)n, (double)(i + 1) / (double)n - x[i]));
 	return most;
 }
 
@@ -147,9 +152,9 @@ static double correlation(const double *x, const double *y, size_t n)
 	return xy / sqrt(xx * yy);
 }
 
-/* One coordinate of one point over 4,000 seeds is uniform, and neither the neighbouring seed nor another
- * coordinate tells anything about it. At 1e-4: 2.23 / sqrt(n), and 3.9 / sqrt(n) for a correlation;
- * eight of each, seeds fixed. */
+/* One coordinate of one point over 4,000 seeds is uniform, and neither the neighbouring seed nor
+ * another coordinate tells anything about it. At 1e-4: 2.23 / sqrt(n), and 3.9 / sqrt(n) for a
+ * correlation; eight of each, seeds fixed. */
 START_TEST(seeds_are_independent)
 {
 	enum { N = 4000 };
@@ -173,7 +178,8 @@ START_TEST(seeds_are_independent)
 }
 END_TEST
 
-/* The last digits are random too: no two points share one, and the fraction behind 2^-32 is uniform. */
+/* The last digits are random too: no two points share one, and the fraction behind 2^-32 is
+ * uniform. */
 START_TEST(no_digit_is_left_out)
 {
 	enum { N = 4096 };
@@ -215,8 +221,8 @@ static double discrepancy(const double *u, size_t n, size_t d)
 	return pow(13. / 12, (double)d) - 2 * one / (double)n + two / (double)n / (double)n;
 }
 
-/* Over 20 seeds the worst Sobol design of 64 trials and 5 factors is more even than the best random one,
- * and the mean Latin hypercube lies between the means. */
+/* Over 20 seeds the worst Sobol design of 64 trials and 5 factors is more even than the best random
+ * one, and the mean Latin hypercube lies between the means. */
 START_TEST(sobol_is_more_even_than_random)
 {
 	enum { N = 64, D = 5, SEEDS = 20 };
@@ -305,9 +311,11 @@ START_TEST(limits_are_told)
 	struct err err = {0};
 	double u[1];
 
-	ck_assert_int_eq(design_points(DESIGN_SOBOL, 1, DESIGN_MAX_FACTORS + 1, 1, u, &err), -ERR_USAGE);
+	ck_assert_int_eq(
+		design_points(DESIGN_SOBOL, 1, DESIGN_MAX_FACTORS + 1, 1, u, &err), -ERR_USAGE);
 	ck_assert_str_eq(err.text, "65 factors are too many for a design; it takes up to 64");
-	ck_assert_int_eq(design_points(DESIGN_LHS, DESIGN_MAX_TRIALS + 1, 1, 1, u, &err), -ERR_USAGE);
+	ck_assert_int_eq(
+		design_points(DESIGN_LHS, DESIGN_MAX_TRIALS + 1, 1, 1, u, &err), -ERR_USAGE);
 	ck_assert_str_eq(DESIGN_WORDS[DESIGN_LHS], "lhs");
 	ck_assert_ptr_null(DESIGN_WORDS[DESIGN_GRID + 1]);
 }

@@ -18,7 +18,8 @@ static void guarded_init(struct guarded *g, size_t most)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	g->size = (most + page - 1) / page * page;
-	g->pages = mmap(NULL, g->size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	g->pages = mmap(
+		NULL, g->size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert(g->pages != MAP_FAILED);
 	ck_assert_int_eq(mprotect(g->pages + g->size, page, PROT_NONE), 0);
 }
@@ -174,7 +175,8 @@ static const char WHOLE[] = "\r\nPOST /x?y=z HTTP/1.1\r\nHost: h\r\nExpect: 100-
 			    "Transfer-Encoding: Chunked\r\n\r\n"
 			    "5;a=b\r\nhello\r\n00a\r\n0123456789\r\n0\r\nA: trailer\r\n\r\n";
 
-/* Every shorter piece of the head is unfinished, at a guard page; the whole is read at the same place. */
+/* Every shorter piece of the head is unfinished, at a guard page; the whole is read at the same
+ * place. */
 START_TEST(every_piece_of_a_head_is_unfinished)
 {
 	struct guarded g;
@@ -230,9 +232,9 @@ END_TEST
 
 START_TEST(broken_chunks_are_refused)
 {
-	static const char *const BAD[] = {"\r\n", "x\r\n", "5\n", "-5\r\n", " 5\r\n", "5\rx", "5\r\nhellox",
-		"5\r\nhello\n", "5\r\nhello\r\r", "1000000000000000000\r\n", "0\r\nA\x01\r\n",
-		"5;\x01\r\n", "0\r\n\n", "5 x\r\n"};
+	static const char *const BAD[] = {"\r\n", "x\r\n", "5\n", "-5\r\n", " 5\r\n", "5\rx",
+		"5\r\nhellox", "5\r\nhello\n", "5\r\nhello\r\r", "1000000000000000000\r\n",
+		"0\r\nA\x01\r\n", "5;\x01\r\n", "0\r\n\n", "5 x\r\n"};
 	struct http_request r = {.chunked = true};
 
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
@@ -240,7 +242,8 @@ START_TEST(broken_chunks_are_refused)
 		size_t used;
 
 		http_body_init(&b, &r);
-		ck_assert_msg(http_body_read(&b, BAD[i], strlen(BAD[i]), &used) == -400, "case %zu", i);
+		ck_assert_msg(
+			http_body_read(&b, BAD[i], strlen(BAD[i]), &used) == -400, "case %zu", i);
 	}
 }
 END_TEST
@@ -251,7 +254,8 @@ START_TEST(bodies_with_a_length)
 	struct http_body b;
 	size_t used;
 
-	ck_assert_int_eq(read_text(&r, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), 1);
+	ck_assert_int_eq(
+		read_text(&r, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), 1);
 	http_body_init(&b, &r);
 	ck_assert_int_eq(http_body_read(&b, "hel", 3, &used), 0);
 	ck_assert_int_eq(http_body_read(&b, "loGET", 5, &used), 1);

@@ -1,4 +1,5 @@
-/* The lab: its parts alone, then what it answers and counts, against a client that counts for itself. */
+/* The lab: its parts alone, then what it answers and counts, against a client that counts for
+ * itself. */
 #include "unit.h"
 
 #include <math.h>
@@ -87,7 +88,8 @@ START_TEST(serialises_as_python_does)
 	}
 	ck_assert_uint_eq(~crc, 3741494254);
 	len = mixed_serialise(memory, MIXED_MAX_LENGTH, &text);
-	ck_assert_uint_le((size_t)(text - (char *)memory) + len, mixed_json_bytes(MIXED_MAX_LENGTH));
+	ck_assert_uint_le(
+		(size_t)(text - (char *)memory) + len, mixed_json_bytes(MIXED_MAX_LENGTH));
 	free(memory);
 }
 END_TEST
@@ -99,8 +101,10 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Kolmogorov and Smirnov's greatest distance between the sleeps and the lognormal they come from. */
-static double distance_to_lognormal(double *seconds, size_t n, double least, double median, double sigma)
+/* Kolmogorov and Smirnov's greatest distance between the sleeps and the lognormal they come from.
+ */
+static double distance_to_lognormal(
+	double *seconds, size_t n, double least, double median, double sigma)
 {
 	double most = 0;
 
@@ -109,7 +113,8 @@ static double distance_to_lognormal(double *seconds, size_t n, double least, dou
 		double x = seconds[i] - least;
 		double p = x > 0 ? .5 * erfc(-log(x / median) / sigma / M_SQRT2) : 0;
 
-		most = fmax(most, fmax(fabs(p - (double)i / (double)n), fabs(p - (double)(i + 1) / (double)n)));
+		most = fmax(most, fmax(fabs(p - (double)i / (double)n),
+					  fabs(p - (double)(i + 1) / (double)n)));
 	}
 	return most;
 }
@@ -206,9 +211,12 @@ START_TEST(answers_as_it_should)
 		{"/cpu?json_object_length=750", 200, "ok"},
 		{"/cpu?json_object_length=502.02&cpu_rounds=2", 200, "ok"},
 		{"/io?mean_response_time=0&std_response_time=1&min_response_time=0", 200, "ok"},
-		{"/cpu", 400, "json_object_length is missing; it takes a number of entries from 0 to 1e+06\n"},
+		{"/cpu", 400,
+			"json_object_length is missing; it takes a number of entries from 0 to "
+			"1e+06\n"},
 		{"/io?mean_response_time=1&min_response_time=0", 400,
-			"std_response_time is missing; it takes a standard deviation of the logarithm from "
+			"std_response_time is missing; it takes a standard deviation of the "
+			"logarithm from "
 			"0 to 10\n"},
 		{"/?fraction_io_bound=2", 400,
 			"fraction_io_bound: 2 is out of range; it takes a fraction from 0 to 1\n"},
@@ -280,7 +288,8 @@ START_TEST(refuses_and_closes)
 		{"rubbish\r\n\r\n", 400},
 		{"GET / HTTP/3.0\r\n\r\n", 505},
 		{"POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\nabc", 413},
-		{"POST /health HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
+		{"POST /health HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+			400},
 	};
 	static struct client c;
 	struct lab_process lab = lab_start(SPEC);
@@ -336,7 +345,8 @@ START_TEST(pipelining_keeps_the_order)
 }
 END_TEST
 
-/* A client that sends more than the lab can answer until it reads: nothing is lost, all is counted. */
+/* A client that sends more than the lab can answer until it reads: nothing is lost, all is counted.
+ */
 START_TEST(a_client_that_does_not_read_is_waited_for)
 {
 	enum { N = 60000 };
@@ -368,9 +378,13 @@ static void ask_for_faults(int port, int n)
 	for (int i = 0; i < n; i++) {
 		ck_assert_int_eq(status_of(port, "/cpu?json_object_length=1&fault_reset=1"), -1);
 		ck_assert_int_eq(status_of(port, "/health?fault_close=1"), 0);
-		ck_assert_int_eq(status_of(port, "/?fault_status=503&" "fraction_io_bound=0"
-			"&mean_response_time=1&std_response_time=1&min_response_time=1"
-			"&json_object_length=1"), 503);
+		ck_assert_int_eq(
+			status_of(port,
+				"/?fault_status=503&"
+				"fraction_io_bound=0"
+				"&mean_response_time=1&std_response_time=1&min_response_time=1"
+				"&json_object_length=1"),
+			503);
 	}
 }
 
@@ -401,7 +415,8 @@ START_TEST(counters_are_exact)
 		client_open(&c, lab.port);
 		client_get(&c, "/health");
 		client_get(&c, "/cpu?json_object_length=10");
-		client_get(&c, "/io?mean_response_time=0.001&std_response_time=0&min_response_time=0");
+		client_get(
+			&c, "/io?mean_response_time=0.001&std_response_time=0&min_response_time=0");
 		client_get(&c, "/nowhere");
 		client_get(&c, "/io");
 		for (int k = 0; k < 5; k++)
@@ -517,8 +532,9 @@ START_TEST(the_mix_is_as_asked)
 	client_open(&c, lab.port);
 	for (int i = 0; i < N; i++)
 		if (i % 50) { /* one in fifty through the real mix keeps the test short */
-			client_get(&c, "/?fraction_io_bound=0.25&mean_response_time=0&std_response_time=0"
-				       "&min_response_time=0.000001&json_object_length=1");
+			client_get(&c,
+				"/?fraction_io_bound=0.25&mean_response_time=0&std_response_time=0"
+				"&min_response_time=0.000001&json_object_length=1");
 			ck_assert_int_eq(client_answer(&c).status, 200);
 		} else {
 			client_get(&c, target);
@@ -547,7 +563,8 @@ START_TEST(sleepers_do_not_block)
 	lab = lab_start(spec);
 	for (int i = 0; i < SLEEPERS; i++) {
 		client_open(&sleepers[i], lab.port);
-		client_get(&sleepers[i], "/io?mean_response_time=1&std_response_time=0&min_response_time=1");
+		client_get(&sleepers[i],
+			"/io?mean_response_time=1&std_response_time=0&min_response_time=1");
 	}
 	ck_assert(counter_becomes(lab.port, "requests.under_way", SLEEPERS));
 	client_open(&c, lab.port);
@@ -565,9 +582,9 @@ START_TEST(sleepers_do_not_block)
 END_TEST
 
 /*
- * What a client waits has the distribution that it asked for. Kolmogorov and Smirnov at 1e-4 over 400
- * sleeps of a fixed seed: 2.23 / 20 = .11. Lateness shifts it by .08 a tenth of the median, so this also
- * bounds that.
+ * What a client waits has the distribution that it asked for. Kolmogorov and Smirnov at 1e-4 over
+ * 400 sleeps of a fixed seed: 2.23 / 20 = .11. Lateness shifts it by .08 a tenth of the median, so
+ * this also bounds that.
  */
 START_TEST(waits_are_as_asked)
 {
@@ -585,17 +602,19 @@ START_TEST(waits_are_as_asked)
 	for (int round = 0; round < N / SLEEPERS; round++) {
 		for (int i = 0; i < SLEEPERS; i++) {
 			sent[i] = clock_now_ns();
-			client_get(&sleepers[i],
-				"/io?mean_response_time=.1&std_response_time=.5&min_response_time=.1");
+			client_get(&sleepers[i], "/io?mean_response_time=.1&std_response_time=.5&"
+						 "min_response_time=.1");
 		}
 		/* each blocking read is late for those that woke before it, so poll in turn */
 		for (int left = SLEEPERS; left;)
 			for (int i = 0; i < SLEEPERS; i++) {
 				char byte;
 
-				if (!sent[i] || recv(sleepers[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 1)
+				if (!sent[i] ||
+					recv(sleepers[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 1)
 					continue;
-				seconds[round * SLEEPERS + i] = (double)(clock_now_ns() - sent[i]) / 1e9;
+				seconds[round * SLEEPERS + i] =
+					(double)(clock_now_ns() - sent[i]) / 1e9;
 				ck_assert_int_eq(client_answer(&sleepers[i]).status, 200);
 				sent[i] = 0;
 				left--;

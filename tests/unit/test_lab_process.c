@@ -1,4 +1,5 @@
-/* The lab's master and workers as processes: signals, deaths, draining, and that nothing is left. */
+/* The lab's master and workers as processes: signals, deaths, draining, and that nothing is left.
+ */
 #include "unit.h"
 
 #include <errno.h>
@@ -27,9 +28,9 @@ static pid_t some_worker(int port)
 	pid_t pid = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(json, "worker"), i, worker)
-		if (!strcmp(json_string_value(json_object_get(worker, "state")), "serving"))
-			pid = (pid_t)json_integer_value(json_object_get(worker, "pid"));
+	json_array_foreach(json_object_get(json, "worker"), i,
+		worker) if (!strcmp(json_string_value(json_object_get(worker, "state")), "serving"))
+		pid = (pid_t)json_integer_value(json_object_get(worker, "pid"));
 	json_decref(json);
 	ck_assert_int_gt(pid, 0);
 	return pid;
@@ -100,14 +101,16 @@ static int crowd_end(struct crowd *crowd)
 	return n;
 }
 
-/* Workers come and go under load, one signal at a time; not one request fails, and every one counts. */
+/* Workers come and go under load, one signal at a time; not one request fails, and every one
+ * counts. */
 START_TEST(ttin_and_ttou_under_load)
 {
 	struct lab_process lab = lab_start(SPEC);
 	struct crowd crowd = crowd_start(lab.port);
 	static const struct {
 		int signal, workers;
-	} STEPS[] = {{SIGTTIN, 3}, {SIGTTIN, 4}, {SIGTTOU, 3}, {SIGTTOU, 2}, {SIGTTOU, 1}, {SIGTTIN, 2}};
+	} STEPS[] = {
+		{SIGTTIN, 3}, {SIGTTIN, 4}, {SIGTTOU, 3}, {SIGTTOU, 2}, {SIGTTOU, 1}, {SIGTTIN, 2}};
 	int n;
 
 	ck_assert(counter_becomes(lab.port, "workers", 2));
@@ -216,8 +219,8 @@ START_TEST(a_killed_worker_is_replaced)
 }
 END_TEST
 
-/* A worker that dies again and again is brought back slower and slower. In 1.5 s: at once, after .1,
- * .2, .4 and .8 s, so at most six starts. */
+/* A worker that dies again and again is brought back slower and slower. In 1.5 s: at once, after
+ * .1, .2, .4 and .8 s, so at most six starts. */
 START_TEST(dying_again_and_again_is_braked)
 {
 	struct lab_spec spec = SPEC;
@@ -232,7 +235,8 @@ START_TEST(dying_again_and_again_is_braked)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)lab.pid, (int)lab.pid);
 	for (end = clock_now_ns() + 1500 * NS_PER_MS; clock_now_ns() < end;) {
 		FILE *children = fopen(path, "r");
-		long pid = children && fgets(line, sizeof(line), children) ? strtol(line, NULL, 10) : 0;
+		long pid = children && fgets(line, sizeof(line), children) ? strtol(line, NULL, 10)
+									   : 0;
 
 		if (children)
 			fclose(children);
@@ -247,7 +251,8 @@ START_TEST(dying_again_and_again_is_braked)
 }
 END_TEST
 
-/* kill -9 of the master takes every worker with it: each comes to this process, which adopts orphans. */
+/* kill -9 of the master takes every worker with it: each comes to this process, which adopts
+ * orphans. */
 START_TEST(nothing_outlives_the_master)
 {
 	struct lab_spec spec = SPEC;
@@ -274,7 +279,8 @@ START_TEST(nothing_outlives_the_master)
 }
 END_TEST
 
-/* SIGTERM: those who sleep are answered and told that the connection closes; newcomers are refused. */
+/* SIGTERM: those who sleep are answered and told that the connection closes; newcomers are refused.
+ */
 START_TEST(term_drains)
 {
 	static struct client late;
@@ -290,7 +296,8 @@ START_TEST(term_drains)
 	ck_assert_int_eq(client_answer(&late).status, 200);
 	ck_assert(counter_becomes(lab.port, "requests.under_way", SLEEPERS));
 	kill(lab.pid, SIGTERM);
-	/* a connection that is open gets one more answer while the drain waits for it, or an end, no reset */
+	/* a connection that is open gets one more answer while the drain waits for it, or an end,
+	 * no reset */
 	client_get(&late, "/health");
 	ck_assert_int_ge(client_answer(&late).status, 0);
 	for (int i = 0; i < SLEEPERS; i++) {
@@ -382,7 +389,8 @@ START_TEST(connections_spread)
 		client_open(&c[i], lab.port);
 	ck_assert(counter_becomes(lab.port, "connections.open", N));
 	json = counters(lab.port);
-	json_array_foreach(json_object_get(json, "worker"), i, worker) {
+	json_array_foreach(json_object_get(json, "worker"), i, worker)
+	{
 		int open = (int)json_integer_value(json_object_get(worker, "open"));
 
 		ck_assert_msg(open >= 8 && open <= 50, "worker %zu has %d", i, open);
