@@ -13,10 +13,12 @@
 #include "base/mem.h"
 
 /*
- * A worker that is this many connections ahead of the one with the fewest leaves the next ones to
- * others for a moment. Without it the worker that wakes first takes most of a burst.
+ * A worker that is more than AHEAD connections ahead of the one with the fewest leaves the next
+ * ones to others for a moment, the longer the further it is ahead. Without it the worker that wakes
+ * first takes most of a burst; the ceiling keeps the others going when one worker computes or
+ * hangs.
  */
-enum { AHEAD = 1, STAND_BACK_NS = 200000, NO_FILES_NS = 10000000 };
+enum { AHEAD = 1, STAND_BACK_NS = 200000, MAX_STAND_BACK_NS = 2000000, NO_FILES_NS = 10000000 };
 
 /* Draining, idle connections get so long to send one more request, which is answered with
  * "Connection: close"; closing them at once would look like an error to a client that just sent it.
@@ -66,6 +68,14 @@ static void on_grace_timer(struct timer *t)
 	worker_of(t, offsetof(struct worker, grace_timer))->turn_off = true;
 }
 
+static uint64_t stand_back_ns(const struct worker *w)
+{
+	uint64_t open = w->slot->accepted - w->slot->closed, fewest = tally_fewest_open(w->tally);
+	uint64_t ns = open > fewest + AHEAD ? (open - fewest - AHEAD) * STAND_BACK_NS : 0;
+
+	return ns < MAX_STAND_BACK_NS ? ns : MAX_STAND_BACK_NS;
+}
+
 /*
  * Takes one connection, then stands at the end of the queue: the kernel wakes the first waiter of
  * an exclusive queue, and leaving and joining again is what makes another one first.
@@ -73,15 +83,12 @@ static void on_grace_timer(struct timer *t)
 static void take_connection(struct worker *w)
 {
 	int fd = accept4(w->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	uint64_t stand_back = 0;
+	uint64_t stand_back = NO_FILES_NS;
 
 	if (fd >= 0) {
 		conn_start(w, fd);
-		if (w->slot->accepted - w->slot->closed > tally_fewest_open(w->tally) + AHEAD)
-			stand_back = STAND_BACK_NS;
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		stand_back = NO_FILES_NS;
-	} else {
+		stand_back = stand_back_ns(w);
+	} else if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) {
 		return; /* another worker was faster, or the client went away */
 	}
 	listen_off(w);

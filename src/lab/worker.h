@@ -1,7 +1,8 @@
 /*
  * One worker process of a lab: an epoll loop that answers HTTP/1.1 requests. worker.c has the loop,
- * taking connections, and draining; conn.c what happens on one connection. Within a worker a
- * request that computes holds up the others, as in a Python worker; one that sleeps does not.
+ * taking connections, and draining; conn.c reads from one connection, request.c understands what it
+ * asks, answer.c does it. Within a worker a request that computes holds up the others, as in a
+ * Python worker; one that sleeps does not.
  */
 #ifndef CULPRIT_LAB_WORKER_H
 #define CULPRIT_LAB_WORKER_H

@@ -76,27 +76,41 @@ void client_close(struct client *c)
 	c->fd = -1;
 }
 
-void client_send(struct client *c, const char *text)
+static bool try_send(struct client *c, const char *text)
 {
 	size_t len = strlen(text);
 
 	while (len) {
 		ssize_t n = send(c->fd, text, len, MSG_NOSIGNAL);
 
-		ck_assert_int_gt(n, 0);
+		if (n <= 0)
+			return false;
 		c->sent += (size_t)n;
 		text += n;
 		len -= (size_t)n;
 	}
+	return true;
+}
+
+void client_send(struct client *c, const char *text)
+{
+	ck_assert_msg(try_send(c, text), "%s", strerror(errno));
+}
+
+bool client_try_get(struct client *c, const char *target)
+{
+	struct str text = STR_INIT;
+	bool sent;
+
+	str_addf(&text, "GET %s HTTP/1.1\r\nHost: lab\r\n\r\n", target);
+	sent = try_send(c, text.p);
+	str_release(&text);
+	return sent;
 }
 
 void client_get(struct client *c, const char *target)
 {
-	struct str text = STR_INIT;
-
-	str_addf(&text, "GET %s HTTP/1.1\r\nHost: lab\r\n\r\n", target);
-	client_send(c, text.p);
-	str_release(&text);
+	ck_assert_msg(client_try_get(c, target), "%s", strerror(errno));
 }
 
 /* More bytes: 1, 0 at the end, −1 reset. */

@@ -4,6 +4,7 @@
 #define CULPRIT_TESTS_LAB_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -38,7 +39,8 @@ struct answer {
 void client_open(struct client *c, int port);
 void client_close(struct client *c);
 void client_send(struct client *c, const char *text);
-void client_get(struct client *c, const char *target); /* "GET target", Host, nothing else */
+void client_get(struct client *c, const char *target);     /* "GET target", Host, nothing else */
+bool client_try_get(struct client *c, const char *target); /* false where the lab has gone */
 struct answer client_answer(struct client *c);
 struct answer client_answer_head(struct client *c); /* of a HEAD request: no body follows */
 

@@ -504,6 +504,79 @@ START_TEST(faults_come_as_often_as_asked)
 }
 END_TEST
 
+/* One visit of a client that does as it pleases: any mix of requests, good and bad, cut anywhere,
+ * then it reads or not, and closes or resets. */
+static void visit(int port, struct rng *rng)
+{
+	static const char *const PIECES[] = {"GET /health HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /cpu?json_object_length=9 HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /io?mean_response_time=.003&std_response_time=1&min_response_time=0 "
+		"HTTP/1.1\r\n"
+		"Host: h\r\n\r\n",
+		"POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+		"POST /health HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		"GET /health?fault_truncate=.5&fault_reset=.2&fault_close=.2 HTTP/1.1\r\nHost: "
+		"h\r\n\r\n",
+		"GET /health?fault_silence=.2&fault_malformed=.2 HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /counters HTTP/1.1\r\nHost: h\r\n\r\n", "rubbish\r\n",
+		"GET /nowhere HTTP/1.0\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"};
+	enum { N_PIECES = sizeof(PIECES) / sizeof(PIECES[0]) };
+	struct linger now = {.l_onoff = 1};
+	static struct client c;
+	struct str text = STR_INIT;
+	char sink[4096];
+	size_t at = 0;
+
+	for (uint64_t n = rng_below(rng, 6); n; n--)
+		str_add(&text, PIECES[rng_below(rng, N_PIECES)]);
+	if (text.len && rng_below(rng, 3) == 0)
+		text.len = rng_below(rng, text.len);
+	client_open(&c, port);
+	while (at < text.len) {
+		size_t len = 1 + rng_below(rng, text.len - at);
+
+		if (send(c.fd, text.p + at, len, MSG_NOSIGNAL) < 0)
+			break;
+		at += len;
+	}
+	if (rng_below(rng, 3) == 0)
+		shutdown(c.fd, SHUT_WR);
+	for (uint64_t n = rng_below(rng, 4); n; n--)
+		if (recv(c.fd, sink, sizeof(sink),
+			    rng_below(rng, 2) ? MSG_DONTWAIT : MSG_PEEK | MSG_DONTWAIT) < 0)
+			clock_sleep_ns(rng_below(rng, 2000000));
+	if (rng_below(rng, 3) == 0)
+		setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	client_close(&c);
+	str_release(&text);
+}
+
+/* After a thousand such visits nobody is left, nothing is under way, and the books add up. */
+START_TEST(unruly_clients_do_no_harm)
+{
+	struct lab_process lab = lab_start(SPEC);
+	struct rng rng;
+	json_t *json;
+
+	rng_seed(&rng, 1, 0);
+	for (int i = 0; i < 1000; i++)
+		visit(lab.port, &rng);
+	ck_assert(counter_becomes(lab.port, "connections.open", 0));
+	json = counters(lab.port);
+	ck_assert_int_eq(counter_of(json, "requests.under_way"), 0);
+	ck_assert_int_eq(counter_of(json, "worker_deaths"), 0);
+	ck_assert_int_eq(counter_of(json, "requests.received"),
+		counter_of(json, "requests.answered") + counter_of(json, "requests.abandoned") +
+			counter_of(json, "faults.reset") + counter_of(json, "faults.close") +
+			counter_of(json, "faults.truncate") + counter_of(json, "faults.malformed") +
+			counter_of(json, "faults.silence"));
+	ck_assert_int_gt(counter_of(json, "requests.abandoned"), 0);
+	json_decref(json);
+	ck_assert_int_eq(lab_end(&lab, SIGTERM), 0);
+}
+END_TEST
+
 START_TEST(who_leaves_is_counted)
 {
 	static struct client c;
@@ -630,5 +703,5 @@ END_TEST
 UNIT_MAIN("lab", timers_fire_in_order, serialises_as_python_does, sleeps_are_lognormal,
 	queries_are_read_strictly, answers_as_it_should, keeps_to_http, refuses_and_closes,
 	pipelining_keeps_the_order, a_client_that_does_not_read_is_waited_for, counters_are_exact,
-	faults_cut_and_garble, faults_come_as_often_as_asked, who_leaves_is_counted,
-	the_mix_is_as_asked, sleepers_do_not_block, waits_are_as_asked)
+	faults_cut_and_garble, faults_come_as_often_as_asked, unruly_clients_do_no_harm,
+	who_leaves_is_counted, the_mix_is_as_asked, sleepers_do_not_block, waits_are_as_asked)
