@@ -3,8 +3,8 @@
  * fully grown regression trees, every factor considered at each split, as scikit-learn's
  * RandomForestRegressor does by default. Thresholds lie midway between neighbouring values present
  * in the node's bins; factors are binned to at most 256 bins, which is exact up to 256 different
- * values. Deterministic for a seed, whatever the number of threads. A fitted forest is not changed by
- * any of these calls, so threads may share it.
+ * values. Deterministic for a seed, whatever the number of threads. A fitted forest is not changed
+ * by any of these calls, so threads may share it.
  */
 #ifndef CULPRIT_LEARN_FOREST_H
 #define CULPRIT_LEARN_FOREST_H
@@ -43,8 +43,8 @@ void forest_predict(const struct forest *f, const double *x, size_t n, const uns
 /*
  * What the forest would predict for the given rows if one factor had another value (individual
  * conditional expectation; Goldstein et al., J. Comput. Graph. Stat. 24, 2015): factor j set to
- * grid[j*k + g], k ascending values a factor. Into out[(j*n_rows + i)*k + g]. Far cheaper than as many
- * predictions: each tree is walked once a row for all factors and values together. k up to 32.
+ * grid[j*k + g], k ascending values a factor. Into out[(j*n_rows + i)*k + g]. Far cheaper than as
+ * many predictions: each tree is walked once a row for all factors and values together. k up to 32.
  */
 void forest_predict_varied(const struct forest *f, const double *x, size_t n, const unsigned *rows,
 	size_t n_rows, const double *grid, size_t k, double *out);

@@ -1,0 +1,88 @@
+/* Predictions: rows in blocks, laid out by row; each tree in turn over a block, so that the tree is
+ * in the cache. Sums run over the trees in order, so they do not depend on the threads. */
+#include "learn/forest_internal.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "learn/parallel.h"
+
+enum { BLOCK = 256 };
+
+struct predict {
+	const struct forest *f;
+	const double *x;
+	size_t n, n_rows;
+	const unsigned *rows;
+	double *out;
+	const uint64_t *in_bag; /* or NULL */
+	size_t words;
+	uint32_t *trees;
+};
+
+static double walk(const struct forest_node *nodes, const double *x)
+{
+	const struct forest_node *node = nodes;
+
+	while (node->left)
+		node = nodes + node->left + (x[node->factor] > node->value);
+	return node->value;
+}
+
+void forest_block(double *block, const double *x, size_t n, size_t p, const unsigned *rows,
+	size_t start, size_t count)
+{
+	for (size_t j = 0; j < p; j++) {
+		const double *column = x + j * n;
+
+		for (size_t i = 0; i < count; i++)
+			block[i * p + j] = column[rows ? rows[start + i] : start + i];
+	}
+}
+
+static void predict_block(void *arg, size_t task)
+{
+	const struct predict *w = arg;
+	size_t p = w->f->p, start = task * BLOCK;
+	size_t count = w->n_rows - start < BLOCK ? w->n_rows - start : BLOCK;
+	double *block = mem_alloc(count * p, sizeof(*block)), *out = w->out + start;
+
+	forest_block(block, w->x, w->n, p, w->rows, start, count);
+	for (size_t i = 0; i < count; i++)
+		out[i] = 0;
+	for (size_t t = 0; t < w->f->spec.trees; t++) {
+		const struct forest_node *nodes = w->f->trees[t].nodes;
+		const uint64_t *bag = w->in_bag ? w->in_bag + t * w->words : NULL;
+
+		for (size_t i = 0; i < count; i++) {
+			size_t row = start + i;
+
+			if (bag && bag[row / 64] >> row % 64 & 1)
+				continue;
+			out[i] += walk(nodes, block + i * p);
+			if (bag)
+				w->trees[row]++;
+		}
+	}
+	free(block);
+}
+
+void forest_predict_out_of_bag(const struct forest *f, const double *x, size_t n,
+	const unsigned *rows, size_t n_rows, const uint64_t *in_bag, size_t words, double *sums,
+	uint32_t *trees)
+{
+	struct predict w = {f, x, n, n_rows, rows, sums, in_bag, words, trees};
+
+	parallel_for(f->spec.threads, (n_rows + BLOCK - 1) / BLOCK, predict_block, &w);
+}
+
+void forest_predict(const struct forest *f, const double *x, size_t n, const unsigned *rows,
+	size_t n_rows, double *out)
+{
+	struct predict w = {f, x, n, rows ? n_rows : n, rows, out, NULL, 0, NULL};
+	size_t blocks = (w.n_rows + BLOCK - 1) / BLOCK;
+
+	parallel_for(blocks > 8 ? f->spec.threads : 1, blocks, predict_block, &w);
+	for (size_t i = 0; i < w.n_rows; i++)
+		out[i] /= f->spec.trees;
+}
