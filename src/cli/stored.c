@@ -139,7 +139,7 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 	return rc;
 }
 
-static void rank_csv(const json_t *result, struct str *out)
+void stored_rank_csv(const json_t *result, struct str *out)
 {
 	static const char *const COLUMNS[] = {"name", "group", "active", "importance", "coef",
 		"p_value", "rfecv_rank", "permutation", "impurity", "effect_percent", NULL};
@@ -172,7 +172,7 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 	if (s->n_trials) {
 		study_trials_csv(out, s->trials, s->n_trials);
 	} else if (has_ranking(&s->run)) {
-		rank_csv(s->run.result, out);
+		stored_rank_csv(s->run.result, out);
 	} else if (!strcmp(s->run.kind, "load") && s->run.result) {
 		struct load_result load = {0};
 

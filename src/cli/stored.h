@@ -28,6 +28,9 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
  * this kind has none. */
 int stored_csv(const struct stored *s, struct str *out, struct err *err);
 
+/* A ranking's factors, a row each, from its JSON form. */
+void stored_rank_csv(const json_t *result, struct str *out);
+
 /* The HTML report of a run with a ranking. ERR_USAGE where there is none. */
 int stored_html(const struct stored *s, struct str *out, struct err *err);
 

@@ -34,7 +34,8 @@ struct interval {
 	double low, high; /* NaN where it cannot be estimated */
 };
 
-/* A model's fit on rows that it did not see. On the scale of the response (after undoing the log). */
+/* A model's fit on rows that it did not see. On the scale of the response (after undoing the log).
+ */
 struct rank_fit {
 	double r2, mse;           /* on the one seeded 20 % holdout */
 	double r2_mean, mse_mean; /* over the repeated splits */
@@ -51,12 +52,13 @@ struct rank_factor {
 	struct interval importance_interval;
 	double permutation, permutation_sd; /* forest: mean loss of R² when shuffled, held out */
 	double impurity;                    /* forest: normalised, sums to 1 */
-	double coef, std_error, p_value;    /* linear, on the standardised factor; NaN if left out */
-	bool collinear;                     /* constant, or a combination of others */
-	int rfecv_rank;                     /* scikit-learn's ranking_: 1 is selected */
-	bool active;                        /* told from noise at the wanted confidence */
-	int group;                          /* rank group from 1; equal: cannot be told apart */
-	double low, high;                   /* the factor's range in the trials */
+	double coef, std_error, p_value; /* linear, on the standardised factor; NaN if left out */
+	bool collinear;                  /* constant, or a combination of others */
+	int rfecv_rank;                  /* scikit-learn's ranking_: 1 is selected */
+	bool active;                     /* told from noise at the wanted confidence … */
+	double p_active;                 /* … which this p-value says, adjusted for all factors */
+	int group;                       /* rank group from 1; equal: cannot be told apart */
+	double low, high;                /* the factor's range in the trials */
 	/* Predicted response at low and at high, the others averaged over the trials (partial
 	 * dependence of the preferred model), and the change in percent of the former. */
 	double at_low, at_high, effect_percent;
@@ -71,20 +73,22 @@ struct rank_result {
 	size_t n, p;
 	struct rank_spec spec;
 	bool log_scale; /* the models were fitted on log(response) */
-	double cv_error_raw, cv_error_log; /* 5-fold squared error of the linear model on each scale,
-					      on the response's own scale; NaN where not tried */
-	enum rank_model preferred;         /* by cross-validated error; importances are its */
+	double cv_error_raw,
+		cv_error_log;      /* 5-fold squared error of the linear model on each scale,
+				      on the response's own scale; NaN where not tried */
+	enum rank_model preferred; /* by cross-validated error; importances are its */
 	struct rank_fit linear, forest;
-	size_t rfecv_n; /* factors that RFECV selected */
+	size_t rfecv_n;      /* factors that RFECV selected */
 	double *rfecv_score; /* p: mean cross-validated R² with 1 … p factors */
 	double forest_oob_r2;
-	double noise_floor;  /* importance that shadow (shuffled) factors reach by chance */
+	double noise_floor;          /* importance that shadow (shuffled) factors reach by chance */
 	struct rank_factor *factors; /* p, sorted: group, then importance */
 	size_t n_active;
 	/* Little's law, X = N / R with nothing fitted; r2 NaN where the dataset has no N and R. */
 	double little_r2;
 	double *little_predicted; /* n, or NULL */
-	char **warnings; /* sentences: few trials, collinear factors, a model that predicts nothing… */
+	char **warnings; /* sentences: few trials, collinear factors, a model that predicts nothing…
+			  */
 	size_t n_warnings;
 	bool *holdout; /* n: rows of the seeded holdout */
 	/* Copies of what was learned from, so that a report needs nothing else. */
@@ -92,8 +96,7 @@ struct rank_result {
 };
 
 /* ERR_INPUT where nothing can be learned (too few rows, a constant response). */
-int rank_learn(
-	struct rank_result *out, const struct dataset *data, const struct rank_spec *spec,
+int rank_learn(struct rank_result *out, const struct dataset *data, const struct rank_spec *spec,
 	struct err *err);
 void rank_release(struct rank_result *r);
 
