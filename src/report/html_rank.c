@@ -10,7 +10,7 @@
 
 static double longest(const struct rank_result *r)
 {
-	double most = r->noise_floor > 0 ? r->noise_floor : 0;
+	double most = r->noise_floor > 0 ? fmin(1, r->noise_floor) : 0;
 
 	for (size_t i = 0; i < r->p; i++) {
 		const struct rank_factor *f = &r->factors[i];
@@ -173,7 +173,7 @@ void html_ranking(struct str *out, const struct report_page *page)
 	if (r->noise_floor > 0) {
 		str_add(out,
 			"The dotted line is the noise floor: a factor that does nothing reaches ");
-		phrase_significant(out, 100 * r->noise_floor, 2);
+		phrase_significant(out, fmin(100, 100 * r->noise_floor), 2);
 		str_add(out, "&#160;% by chance.");
 	}
 	str_addf(out, "</p>\n<div class=\"wide\"><table class=\"rank\" style=\"--name:%zuch\">\n",

@@ -176,9 +176,16 @@ void phrase_setting(struct str *out, const struct rank_result *r, size_t column,
 		str_add(out, r->data.words[column][(size_t)(value + .5)]);
 		return;
 	}
+	double a = fabs(value);
+
 	if (value < 0)
 		str_add(out, "−");
-	str_add(out, num_short(fabs(value), text));
+	if (a == floor(a) || a >= 100 || a < 1e-4)
+		str_add(out, num_short(a == floor(a) ? a : a >= 100 ? round(a) : a, text));
+	else { /* three digits, without zeros at the end: 0.05003 is 0.05 to a reader */
+		snprintf(text, sizeof(text), "%.3g", a);
+		str_add(out, text);
+	}
 }
 
 struct phrase_effect phrase_effect(const struct rank_factor *f)

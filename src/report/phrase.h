@@ -37,7 +37,7 @@ void phrase_r2_interval(struct str *out, const struct rank_fit *fit);
 
 /* The factor's column in r->data; r->data.p where the table does not have it. */
 size_t phrase_column(const struct rank_result *r, const struct rank_factor *f);
-/* A value of that column: its word, or the number in four digits. */
+/* A value of that column: its word, or the number in three digits (whole numbers whole). */
 void phrase_setting(struct str *out, const struct rank_result *r, size_t column, double value);
 size_t phrase_n_words(const struct rank_result *r, size_t column); /* 0 for numbers */
 

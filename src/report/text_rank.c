@@ -283,7 +283,7 @@ static void add_legend(struct str *out, const struct term *term, const struct ra
 		str_add(&text, "noise: not told from chance");
 		if (isfinite(r->noise_floor) && r->noise_floor > 0) {
 			str_add(&text, ", which reaches a share of ");
-			phrase_significant(&text, 100 * r->noise_floor, 2);
+			phrase_significant(&text, fmin(100, 100 * r->noise_floor), 2);
 			str_add(&text, " % by itself");
 		}
 		str_add(&text, ".");

@@ -151,7 +151,13 @@ static void add_short(struct str *out, const struct rank_result *r, const struct
 	} else if (isfinite(effect.percent)) {
 		str_add(out, " (");
 		phrase_percent(out, effect.percent, &effect.interval, true);
-		str_add(out, " %)");
+		str_add(out, " %");
+		if (effect.interval.low < 0 &&
+			effect.interval.high > 0) { /* its sign is not sure */
+			str_add(out, " ");
+			phrase_interval(out, &effect.interval, true);
+		}
+		str_add(out, ")");
 	}
 	str_release(&bend);
 }
@@ -217,7 +223,22 @@ static bool is_tight(const struct rank_factor *f)
 	return e.interval.low >= -NEGLIGIBLE && e.interval.high <= NEGLIGIBLE;
 }
 
-/* What is said of a factor that is not active. */
+/* Told from noise, perhaps by thousands of trials, and yet nothing that anyone would act on. */
+static bool is_negligible(const struct rank_result *r, const struct rank_factor *f)
+{
+	struct str bend = STR_INIT;
+	bool bends = verdict_bend(&bend, r, f);
+
+	str_release(&bend);
+	return f->active && f->importance < .01 && is_tight(f) && !bends;
+}
+
+static bool is_named(const struct rank_result *r, const struct rank_factor *f)
+{
+	return f->active && !is_negligible(r, f);
+}
+
+/* What is said of a factor that is not named. */
 enum fate { DOES_NOT_MATTER, SMALL, NOT_TOLD, WITH_OTHERS, CONSTANT };
 
 static enum fate fate_of(const struct rank_factor *f)
@@ -238,7 +259,7 @@ static size_t count_fate(const struct rank_result *r, enum fate fate)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->p; i++)
-		n += (fate == WITH_OTHERS || !r->factors[i].active) &&
+		n += (fate == WITH_OTHERS || !is_named(r, &r->factors[i])) &&
 		     fate_of(&r->factors[i]) == fate;
 	return n;
 }
@@ -249,7 +270,7 @@ static size_t add_fate_names(struct str *out, const struct rank_result *r, enum 
 	size_t n = count_fate(r, fate), i = 0;
 
 	for (const struct rank_factor *f = r->factors; f < r->factors + r->p && i < NAMED; f++) {
-		if ((f->active && fate != WITH_OTHERS) || fate_of(f) != fate)
+		if ((is_named(r, f) && fate != WITH_OTHERS) || fate_of(f) != fate)
 			continue;
 		str_add(out, text_between(i++, n, NAMED));
 		if (fate == SMALL) {
@@ -279,7 +300,7 @@ static void add_does_not_matter(struct str *out, const struct rank_result *r)
 	}
 	str_add(out, " does not matter within the range tried (");
 	for (size_t i = 0; i < r->p; i++)
-		if (!r->factors[i].active && fate_of(&r->factors[i]) == DOES_NOT_MATTER)
+		if (!is_named(r, &r->factors[i]) && fate_of(&r->factors[i]) == DOES_NOT_MATTER)
 			add_range(out, r, &r->factors[i]);
 	str_add(out, ").");
 }
@@ -296,30 +317,42 @@ static void add_small(struct str *out, const struct rank_result *r)
 		several ? "their" : "its");
 }
 
-static void add_not_told(struct str *out, const struct rank_result *r)
+/* How large an effect the factors that could not be told may yet have, in percent. */
+static bool find_bounds(const struct rank_result *r, struct interval *bounds)
 {
-	double low = INFINITY, high = -INFINITY;
 	bool known = true;
 
-	if (!count_fate(r, NOT_TOLD))
-		return;
+	*bounds = (struct interval){INFINITY, -INFINITY};
 	for (const struct rank_factor *f = r->factors; f < r->factors + r->p; f++) {
-		if (f->active || fate_of(f) != NOT_TOLD)
+		if (is_named(r, f) || fate_of(f) != NOT_TOLD)
 			continue;
 		struct interval i = phrase_effect(f).interval;
 
 		known &= isfinite(i.low) && isfinite(i.high);
-		low = fmin(low, i.low);
-		high = fmax(high, i.high);
+		bounds->low = fmin(bounds->low, i.low);
+		bounds->high = fmax(bounds->high, i.high);
 	}
+	return known && bounds->high - bounds->low < 200;
+}
+
+static void add_not_told(struct str *out, const struct rank_result *r)
+{
+	size_t n = count_fate(r, NOT_TOLD);
+	struct interval bounds;
+	bool known = find_bounds(r, &bounds);
+
+	if (!n || (n == r->p && !known))
+		return;
 	str_add(out, " ");
-	add_fate_names(out, r, NOT_TOLD);
-	str_add(out, " could not be told from noise");
-	if (known && high - low < 200) {
-		str_add(out, "; an effect between ");
-		phrase_fixed(out, floor(low), 0);
+	if (n < r->p) { /* else the headline says so of all */
+		add_fate_names(out, r, NOT_TOLD);
+		str_add(out, " could not be told from noise");
+	}
+	if (known) {
+		str_add(out, n < r->p ? "; an effect between " : "An effect between ");
+		phrase_fixed(out, floor(bounds.low), 0);
 		str_add(out, " and +");
-		phrase_fixed(out, ceil(high), 0);
+		phrase_fixed(out, ceil(bounds.high), 0);
 		str_add(out, " % cannot be ruled out");
 	}
 	str_add(out, ".");
@@ -388,8 +421,7 @@ static void build_none(struct verdict *v, const struct rank_result *r)
 	add_small(&v->rest, r);
 	if (tight)
 		add_does_not_matter(&v->rest, r);
-	if (r->p > 1 || tight)
-		add_not_told(&v->rest, r);
+	add_not_told(&v->rest, r);
 	add_unvaried(&v->rest, r);
 	add_doubt(&v->rest, r, false);
 	if (tight < r->p && !are_few(r))
@@ -403,7 +435,7 @@ void verdict_build(struct verdict *v, const struct rank_result *r)
 
 	*v = (struct verdict){STR_INIT, STR_INIT};
 	for (size_t i = 0; i < r->p; i++)
-		if (r->factors[i].active)
+		if (is_named(r, &r->factors[i]))
 			active[n++] = &r->factors[i];
 	while (tied < n && active[tied]->group == active[0]->group)
 		tied++;

@@ -148,7 +148,8 @@ START_TEST(verdict_names_nothing_in_noise)
 	v = verdict_of(r);
 	assert_has(v, "No factor could be told from noise: nothing is known to limit "
 		      "requests_per_second.");
-	assert_has(v, "an effect between −12 and +9 % cannot be ruled out.");
+	assert_has(v, " An effect between −12 and +9 % cannot be ruled out.");
+	assert_lacks(v, "workers");
 	assert_has(v, "The models predict nothing (R² −0.12");
 	assert_lacks(v, "limits");
 	assert_lacks(v, "does not matter");
@@ -161,6 +162,23 @@ START_TEST(verdict_names_nothing_in_noise)
 	assert_has(v, "requests_per_second does not change with any of the factors");
 	assert_has(v, "workers (1 to 9), cache_size (1,024 to 65,536), timeout (0.1 to 2) and pool "
 		      "(4 to 64) do not matter within the ranges tried.");
+	free(v);
+}
+END_TEST
+
+/* Thousands of trials tell from noise what nobody would act on. */
+START_TEST(verdict_leaves_out_what_is_negligible)
+{
+	struct rank_result *r = fixture_new(&FIXTURE_SEED);
+	struct rank_factor *min = fixture_factor(r, "min_response_time");
+	char *v;
+
+	min->importance = .003;
+	min->effect_interval = (struct interval){-1.3, -.5};
+	min->effect_percent = -.9;
+	v = verdict_of(r);
+	assert_has(v, "Next: mean_response_time (−65 %). min_response_time (0.1 to 0.2) and "
+		      "json_object_length (500 to 1,000) do not matter");
 	free(v);
 }
 END_TEST
@@ -465,7 +483,8 @@ START_TEST(load_of_nothing)
 END_TEST
 
 UNIT_MAIN("report", numbers_carry_their_digits, lines_break_between_words, verdict_names_the_limit,
-	verdict_knows_that_less_may_be_better, verdict_names_nothing_in_noise, verdict_says_tied,
+	verdict_knows_that_less_may_be_better, verdict_names_nothing_in_noise,
+	verdict_leaves_out_what_is_negligible, verdict_says_tied,
 	verdict_says_collinear_constant_few, verdict_doubts_poor_models,
 	verdict_of_words_and_of_a_best_in_the_middle, verdict_without_intervals,
 	verdict_from_below_zero, rank_reads_well_on_every_terminal, rank_says_what_it_knows,
