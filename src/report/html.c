@@ -185,6 +185,9 @@ static void trial_fact(struct str *out, const struct report_page *page)
 	str_add(&text, num_count((double)all, number));
 	if (failed)
 		str_addf(&text, ", %s of them failed", num_count((double)failed, number));
+	else if (!page->trials && page->rank->data.failed)
+		str_addf(&text, ", %s more had failed",
+			num_count((double)page->rank->data.failed, number));
 	if (isfinite(page->seconds))
 		str_addf(&text, ", in %s", num_duration(page->seconds, number));
 	fact(out, "trials", text.p);

@@ -216,6 +216,8 @@ static void model_row(struct str *out, const struct rank_factor *f)
 	str_add(out, "<tr><th scope=\"row\">");
 	html_text(out, f->name);
 	str_add(out, "</th><td class=\"num\">");
+	p_value(out, f->p_active);
+	str_add(out, "</td><td class=\"num\">");
 	if (f->collinear)
 		str_addf(out, "<span class=\"tag\">%s</span></td><td class=\"num\">",
 			f->low == f->high ? "did not vary" : "collinear");
@@ -241,6 +243,7 @@ void html_models(struct str *out, const struct report_page *page)
 	str_addf(out,
 		"<h3>What each model says of each factor</h3>\n<div class=\"wide\" tabindex=\"0\">"
 		"<table class=\"models\"><thead><tr><th scope=\"col\">factor</th>"
+		"<th scope=\"col\" class=\"num\">told from noise: p</th>"
 		"<th scope=\"col\" class=\"num\">linear: coefficient%s</th>"
 		"<th scope=\"col\" class=\"num\">p</th>"
 		"<th scope=\"col\" class=\"num\">RFECV rank</th>"

@@ -228,6 +228,10 @@ static const struct note NOTES[] = {{"Importance", "The share of the response’
 	{"Rank group",
 		"Factors with the same number and an equals sign cannot be told apart; their "
 		"order means nothing."},
+	{"p", "Told from noise: the chance of evidence this strong, in any of its tests, if the "
+	      "factor "
+	      "did nothing, adjusted for the number of factors. Linear: Student’s t of the "
+	      "coefficient alone."},
 	{"Effect",
 		"The change of the predicted response from the low to the high end of the range "
 		"tried, "

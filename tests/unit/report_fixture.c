@@ -227,6 +227,7 @@ static void fill_factors(struct rank_result *r, const struct fixture *s, struct 
 		f->std_error = .05 * fabs(f->coef);
 		f->active = f->importance > .008;
 		f->p_value = f->active ? 1e-6 : .4;
+		f->p_active = f->active ? 5e-6 : 1;
 		impurity += f->importance;
 	}
 	qsort(r->factors, s->p, sizeof(*r->factors), by_importance);
