@@ -310,6 +310,15 @@ START_TEST(refuses_and_closes)
 	client_send(&c, big.p);
 	ck_assert_int_eq(client_answer(&c).status, 431);
 	client_close(&c);
+	/* more than the lab reads at once, sent whole before the client looks for an answer */
+	str_clear(&big);
+	str_add(&big, "POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 1900000\r\n\r\n");
+	str_add_repeat(&big, "a", 1900000);
+	client_open(&c, lab.port);
+	client_send(&c, big.p);
+	ck_assert_int_eq(client_answer(&c).status, 413);
+	ck_assert_int_eq(client_answer(&c).status, 0);
+	client_close(&c);
 	str_clear(&big);
 	str_add(&big, "GET /");
 	str_add_repeat(&big, "a", 40000);

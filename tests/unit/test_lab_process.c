@@ -66,6 +66,8 @@ static int ask_until(int port, int stop)
 		}
 		if (recv(stop, &byte, 1, MSG_DONTWAIT) == 0)
 			return n + 8;
+		/* mostly idle: a worker that drains must not close what is about to ask */
+		clock_sleep_ns(NS_PER_MS);
 	}
 }
 
