@@ -1,9 +1,9 @@
 /*
  * Two ends of a load test that do the least that can be done, for bench/load.py. `serve` answers
- * whatever arrives with 160 bytes: a server that is never the bottleneck. `drive` sends a request and
- * reads until something came, over and over, with one epoll loop and nothing else: no parser, no
- * clock, no histogram. What it costs is the floor that no HTTP load generator of this kind can go
- * below.
+ * whatever arrives with 160 bytes: a server that is never the bottleneck. `drive` sends a request
+ * and reads until something came, over and over, with one epoll loop and nothing else: no parser,
+ * no clock, no histogram. What it costs is the floor that no HTTP load generator of this kind can
+ * go below.
  *
  *     load_floor serve PORT
  *     load_floor drive PORT CONNECTIONS SECONDS      prints the number of answers
@@ -92,7 +92,7 @@ static void serve(unsigned port)
 			if (fd == listener)
 				watch(epoll, accept4(listener, NULL, NULL, SOCK_NONBLOCK));
 			else if (recv(fd, buffer, sizeof(buffer), 0) <= 0 ||
-				send(fd, ANSWER, sizeof(ANSWER) - 1, MSG_NOSIGNAL) < 0)
+				 send(fd, ANSWER, sizeof(ANSWER) - 1, MSG_NOSIGNAL) < 0)
 				close(fd);
 		}
 	}
@@ -142,7 +142,6 @@ int main(int argc, char **argv)
 		serve((unsigned)n[0]);
 	if (argc != 5 || strcmp(argv[1], "drive") != 0)
 		return 2;
-	printf("%llu\n",
-		(unsigned long long)drive((unsigned)n[0], (unsigned)n[1], (unsigned)n[2]));
+	printf("%llu\n", (unsigned long long)drive((unsigned)n[0], (unsigned)n[1], (unsigned)n[2]));
 	return 0;
 }

@@ -43,14 +43,15 @@ static int nothing_succeeded(
 		status = r->status_all[i] > r->status_all[status] ? i : status;
 	if (!r->errors_all[worst])
 		return err_set(err, ERR_SERVICE,
-			"%s: no answer came within the %.3g s that were measured; give it longer (-d)",
+			"%s: no answer came within the %.3g s that were measured; give it longer "
+			"(-d)",
 			spec->url, r->seconds);
 	num_count((double)r->errors_all[worst], count);
 	switch ((enum load_error)worst) {
 	case LOAD_REFUSED:
 		return err_set(err, ERR_SERVICE,
-			"%s: nothing succeeded: connection refused, %s times; is the service running "
-			"and is this its port?",
+			"%s: nothing succeeded: connection refused, %s times; does the service "
+			"run, and is this its port?",
 			spec->url, count);
 	case LOAD_STATUS:
 		return err_set(err, ERR_SERVICE,
@@ -91,7 +92,8 @@ static int load_cmd_run(struct cli *cli, const struct opt_rest *rest, struct err
 	int rc;
 
 	if (rest->n && spec->url)
-		return err_set(err, ERR_USAGE, "the URL is given twice: as an argument and by --url");
+		return err_set(
+			err, ERR_USAGE, "the URL is given twice: as an argument and by --url");
 	if (rest->n)
 		spec->url = rest->items[0];
 	rc = load_run(spec, &hooks, &result, err);
@@ -125,17 +127,18 @@ static const char *const EXAMPLES[] = {
 	NULL,
 };
 
-static const struct opt_section SECTIONS[] = {
-	{"Load", LOAD_OPTIONS, &options.spec}, {"Output", CLI_FORMAT_OPTIONS, &options.format}, {0}};
+static const struct opt_section SECTIONS[] = {{"Load", LOAD_OPTIONS, &options.spec},
+	{"Output", CLI_FORMAT_OPTIONS, &options.format}, {0}};
 
 const struct cmd cmd_load = {
 	.name = "load",
 	.arguments = "URL",
 	.summary = "drive HTTP requests at a service and measure its rate and latency",
-	.about = "Keeps a number of connections busy, each with one request at a time, and says how "
-		 "many answers a second came, how long they took, and what failed. Failed requests "
-		 "are counted by kind and are in neither the rate nor the latency. Ctrl-C ends early "
-		 "and keeps what was measured. Exit 1 when nothing succeeded.",
+	.about =
+		"Keeps a number of connections busy, each with one request at a time, and says how "
+		"many answers a second came, how long they took, and what failed. Failed requests "
+		"are counted by kind and are in neither the rate nor the latency. Ctrl-C ends "
+		"early and keeps what was measured. Exit 1 when nothing succeeded.",
 	.examples = EXAMPLES,
 	.sections = SECTIONS,
 	.min_rest = 0,

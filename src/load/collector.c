@@ -23,7 +23,8 @@ void load_collector_release(struct load_collector *c)
 	pthread_mutex_destroy(&c->lock);
 }
 
-/* The place of a second that is open, or a new one. Slots keep their histograms to be used again. */
+/* The place of a second that is open, or a new one. Slots keep their histograms to be used again.
+ */
 static struct load_open_second *open_second(struct load_collector *c, size_t second)
 {
 	size_t i = 0;
@@ -49,7 +50,8 @@ static void close_second(struct load_collector *c, struct load_open_second *s)
 
 	while (c->n_series <= s->second) {
 		c->series = mem_grow(c->series, &c->cap, c->n_series + 1, sizeof(*c->series));
-		c->series[c->n_series++] = (struct load_second){.mean_latency_s = NAN, .p99_s = NAN};
+		c->series[c->n_series++] =
+			(struct load_second){.mean_latency_s = NAN, .p99_s = NAN};
 	}
 	if (s->latency.n)
 		c->series[s->second] = (struct load_second){

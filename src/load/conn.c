@@ -1,8 +1,9 @@
 /*
- * One connection. Registered with epoll once, edge-triggered for everything, so that the loop makes no
- * epoll_ctl call while it runs: an edge for reading comes with each answer, one for writing only after
- * the socket was full. Each request is sent straight after the answer before it was read. On Linux a
- * non-blocking connect to this machine is through when the call returns, so a send is tried at once.
+ * One connection. Registered with epoll once, edge-triggered for everything, so that the loop makes
+ * no epoll_ctl call while it runs: an edge for reading comes with each answer, one for writing only
+ * after the socket was full. Each request is sent straight after the answer before it was read. On
+ * Linux a non-blocking connect to this machine is through when the call returns, so a send is tried
+ * at once.
  */
 #include "load/load_internal.h"
 
@@ -15,8 +16,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* A failed user tries again after 1 ms, then twice that each time, up to 128 ms: a service that comes
- * back is found soon, one that is dead costs next to nothing. */
+/* A failed user tries again after 1 ms, then twice that each time, up to 128 ms: a service that
+ * comes back is found soon, one that is dead costs next to nothing. */
 enum { BACKOFF_STEPS = 7 };
 
 static void close_connection(struct load_conn *c)
@@ -43,8 +44,8 @@ void load_conn_abandon(struct load_worker *w, struct load_conn *c)
 /* One writer each: a plain addition, that others may read. */
 static void add_live(_Atomic uint64_t *counter)
 {
-	atomic_store_explicit(counter,
-		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 }
 
 static void count_error(struct load_worker *w, enum load_error kind)

@@ -3,11 +3,10 @@
  * with an epoll loop of its own; threads share nothing while they measure. Closed loop in this cut:
  * `connections` virtual users, each sends its next request when the answer to the last is whole.
  *
- * Counting is exact: started = finished + errors of transport + unfinished, and each answer is counted
- * once. A request is started when its user turns to it: where a connection must be opened first, that
- * belongs to it, and a refused connection is a failed request.
- * Failed requests (errors by kind, statuses outside 2xx and 3xx) are never part of the rate or of the
- * latency.
+ * Counting is exact: started = finished + errors of transport + unfinished, and each answer is
+ * counted once. A request is started when its user turns to it: where a connection must be opened
+ * first, that belongs to it, and a refused connection is a failed request. Failed requests (errors
+ * by kind, statuses outside 2xx and 3xx) are never part of the rate or of the latency.
  */
 #ifndef CULPRIT_LOAD_LOAD_H
 #define CULPRIT_LOAD_LOAD_H
@@ -38,7 +37,7 @@ enum load_error {
 #define X(name, word, text) LOAD_##name,
 	LOAD_ERRORS(X)
 #undef X
-	LOAD_N_ERRORS
+		LOAD_N_ERRORS
 };
 
 extern const char *const LOAD_ERROR_WORDS[LOAD_N_ERRORS];
@@ -75,11 +74,12 @@ struct load_tick {
 	double elapsed_s, total_s; /* total: warm-up + duration, or NaN with a fixed number */
 	bool warming;
 	uint64_t completed, errors, requests_wanted; /* wanted: 0 with a duration */
-	double rate; /* completed a second, over the last tick */
+	double rate;                                 /* completed a second, over the last tick */
 };
 
 struct load_hooks {
-	void (*tick)(void *arg, const struct load_tick *tick); /* about 10 times a second; or NULL */
+	/* about 10 times a second; or NULL */
+	void (*tick)(void *arg, const struct load_tick *tick);
 	void *arg;
 	const atomic_bool *stop; /* set by a signal handler: ends early, keeps what was measured */
 };
@@ -91,9 +91,10 @@ struct load_second {
 };
 
 struct load_result {
-	/* whole run, warm-up and drain included: these equal the server's own counts */
-	uint64_t started, finished, unfinished; /* started = finished + errors of transport + unfinished */
-	uint64_t connects;                      /* connections opened */
+	/* whole run, warm-up and drain included: these equal the server's own counts;
+	 * started = finished + errors of transport + unfinished */
+	uint64_t started, finished, unfinished;
+	uint64_t connects; /* connections opened */
 	uint64_t bytes_in, bytes_out;
 	/* the measured window only */
 	double seconds;     /* its true length */
@@ -101,24 +102,24 @@ struct load_result {
 	double requests_per_second;
 	uint64_t errors[LOAD_N_ERRORS]; /* by kind, in the window */
 	uint64_t n_errors;
-	uint64_t status[600];   /* answers by status, in the window */
+	uint64_t status[600];     /* answers by status, in the window */
 	uint64_t status_all[600]; /* and in the whole run */
 	uint64_t errors_all[LOAD_N_ERRORS];
-	struct hist latency;      /* of completed, from first byte sent to last received */
-	struct hist connect;      /* time to connect, of the whole run */
+	struct hist latency; /* of completed, from first byte sent to last received */
+	struct hist connect; /* time to connect, of the whole run */
 	struct load_second *series;
 	size_t n_series;
-	double cpu_seconds;       /* of culprit's threads, whole run */
-	double busiest_core;      /* share of one core that the busiest thread used: near 1, the engine
-				     was the bottleneck */
+	double cpu_seconds;  /* of culprit's threads, whole run */
+	double busiest_core; /* share of one core that the busiest thread used: near 1, the engine
+				was the bottleneck */
 	unsigned threads;
 	bool stopped; /* ended early by `stop` */
 };
 
-/* ERR_USAGE for a spec that makes no sense, ERR_SERVICE where nothing can be reached. A run in which
- * every request failed is a result, not an error. Release with load_result_release(). */
-int load_run(const struct load_spec *spec, const struct load_hooks *hooks,
-	struct load_result *out, struct err *err);
+/* ERR_USAGE for a spec that makes no sense, ERR_SERVICE where nothing can be reached. A run in
+ * which every request failed is a result, not an error. Release with load_result_release(). */
+int load_run(const struct load_spec *spec, const struct load_hooks *hooks, struct load_result *out,
+	struct err *err);
 void load_result_release(struct load_result *r);
 
 /* Failed requests of all that ended in the window, 0 … 1; 0 where none ended. */

@@ -23,7 +23,7 @@ struct load_plan {
 	struct str request; /* the bytes of a request, body included */
 	bool to_head;
 	bool keepalive;
-	uint64_t requests;  /* 0: by time */
+	uint64_t requests; /* 0: by time */
 	uint64_t connections;
 	unsigned threads;
 	uint64_t timeout_ns, drain_ns;
@@ -47,13 +47,15 @@ struct load_collector {
 	struct hist total;
 	struct load_second *series;
 	size_t n_series, cap;
-	struct load_open_second {
-		size_t second;
-		unsigned handed; /* workers that handed it over */
-		uint64_t errors;
-		struct hist latency;
-	} *open; /* seconds that some workers have not handed over yet, in order */
+	struct load_open_second *open; /* seconds that some have not handed over yet */
 	size_t n_open, open_cap;
+};
+
+struct load_open_second {
+	size_t second;
+	unsigned handed; /* workers that handed it over */
+	uint64_t errors;
+	struct hist latency;
 };
 
 void load_collector_init(struct load_collector *c, unsigned workers);
@@ -63,8 +65,8 @@ void load_collector_release(struct load_collector *c);
 void load_collector_hand_over(
 	struct load_collector *c, size_t second, struct hist *latency, uint64_t errors);
 
-/* A worker ends, having handed over `handed` seconds: nobody waits for more of it. When the last one
- * has left, total and series are complete. */
+/* A worker ends, having handed over `handed` seconds: nobody waits for more of it. When the last
+ * one has left, total and series are complete. */
 void load_collector_leave(struct load_collector *c, size_t handed);
 
 /* Counts of one phase. */
@@ -86,12 +88,12 @@ enum load_conn_state {
 struct load_conn {
 	uint64_t since_ns;
 	struct http_response response;
-	uint32_t sent;      /* bytes of the request */
+	uint32_t sent; /* bytes of the request */
 	uint32_t n_kept;
-	char *kept;         /* an unfinished line of the answer */
-	int fd;             /* −1: none */
-	uint8_t state;      /* enum load_conn_state */
-	uint8_t failures;   /* in a row */
+	char *kept;       /* an unfinished line of the answer */
+	int fd;           /* −1: none */
+	uint8_t state;    /* enum load_conn_state */
+	uint8_t failures; /* in a row */
 };
 
 /* One thread. Only this thread writes here while it runs; the first cache line is also read by the
@@ -106,33 +108,33 @@ struct load_worker {
 	int epoll, wake; /* wake: an eventfd, written when the end of the window has moved */
 	struct load_conn *conns;
 	size_t n_conns;
-	size_t n_active;  /* with a request under way */
-	char *buffer;     /* the one receive buffer */
+	size_t n_active; /* with a request under way */
+	char *buffer;    /* the one receive buffer */
 	struct http_memo memo;
-	uint64_t budget;  /* with a fixed number: requests claimed and not yet started */
-	bool spent;       /* none is left to claim */
-	bool cancelled;   /* what was not sent yet at the end of the window has been given up */
+	uint64_t budget; /* with a fixed number: requests claimed and not yet started */
+	bool spent;      /* none is left to claim */
+	bool cancelled;  /* what was not sent yet at the end of the window has been given up */
 	enum load_phase phase;
-	uint64_t now_ns;  /* when the last event was handled */
-	uint64_t sweep_ns; /* when to look through the connections; at or before the earliest timeout */
-	uint64_t turn_ns; /* when the next second or phase begins */
-	uint64_t end_ns;  /* of the window */
-	size_t second;    /* of the window, that `latency` belongs to */
+	uint64_t now_ns;   /* when the last event was handled */
+	uint64_t sweep_ns; /* of the next sweep: at or before the earliest timeout */
+	uint64_t turn_ns;  /* when the next second or phase begins */
+	uint64_t end_ns;   /* of the window */
+	size_t second;     /* of the window, that `latency` belongs to */
 	uint64_t second_errors;
 	struct hist latency;
 	struct hist connect;
 	struct load_counts counts[LOAD_PHASES];
 	uint64_t started, finished, unfinished, connects, bytes_in, bytes_out;
-	uint64_t last_ns;   /* of the last answer or error */
+	uint64_t last_ns;               /* of the last answer or error */
 	uint64_t cpu_ns, window_cpu_ns; /* of this thread: in all, in the window */
 };
 
 /* What all workers share; touched rarely. */
 struct load_shared {
 	_Atomic uint64_t requests_left; /* with a fixed number: not claimed yet */
-	_Atomic uint64_t end_ns;        /* of the window: comes earlier when somebody stops the run */
+	_Atomic uint64_t end_ns; /* of the window: comes earlier when somebody stops the run */
 	pthread_mutex_t lock;
-	pthread_cond_t ended;           /* a worker ended */
+	pthread_cond_t ended; /* a worker ended */
 	unsigned running;
 	struct load_collector collector;
 };
@@ -149,8 +151,8 @@ void load_conn_retire(struct load_conn *c);
 int load_worker_init(struct load_worker *w, const struct load_plan *plan,
 	struct load_shared *shared, unsigned index, struct err *err);
 void load_worker_release(struct load_worker *w);
-void *load_worker_main(void *worker); /* for pthread_create() */
-void load_worker_wake(struct load_worker *w); /* thread-safe */
+void *load_worker_main(void *worker);                          /* for pthread_create() */
+void load_worker_wake(struct load_worker *w);                  /* thread-safe */
 void load_worker_turn(struct load_worker *w, uint64_t now_ns); /* to the second and phase of now */
 
 enum { LOAD_BUFFER = 256 << 10 };

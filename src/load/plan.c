@@ -42,7 +42,8 @@ static int check_headers(
 				"header '%s': it must read 'Name: value', in one line", text);
 		if (is_one_of(f.name, OURS))
 			return err_set(err, ERR_USAGE,
-				"header '%s': the length is computed from the body; leave it out", text);
+				"header '%s': the length is computed from the body; leave it out",
+				text);
 		*has_host |= http_is(f.name, "host");
 		*has_agent |= http_is(f.name, "user-agent");
 	}
@@ -94,12 +95,14 @@ static int check_spec(const struct load_spec *spec, struct err *err)
 	const char *method = spec->method;
 
 	if (!spec->url || !*spec->url)
-		return err_set(err, ERR_USAGE, "a URL is missing; give one as http://host:port/path");
+		return err_set(
+			err, ERR_USAGE, "a URL is missing; give one as http://host:port/path");
 	if (!method || !http_is_token((struct http_slice){method, strlen(method)}))
 		return err_set(err, ERR_USAGE, "'%s' is no request method; use GET, POST, …",
 			method ? method : "");
 	if (!strcmp(method, "CONNECT"))
-		return err_set(err, ERR_USAGE, "the method CONNECT opens a tunnel; use another one");
+		return err_set(
+			err, ERR_USAGE, "the method CONNECT opens a tunnel; use another one");
 	if (spec->connections < 1 || spec->requests < 0 || spec->threads < 0)
 		return err_set(err, ERR_USAGE,
 			"connections must be at least 1; requests and threads not negative");
@@ -115,8 +118,8 @@ static int find_address(struct load_plan *plan, const struct url *url, struct er
 	int rc = sock_resolve(url->host, url->port, addresses, ADDRESSES_MAX, &n, err);
 
 	if (!rc)
-		plan->address = addresses[sock_pick(addresses, n,
-			plan->timeout_ns < NS_PER_S ? plan->timeout_ns : NS_PER_S)];
+		plan->address = addresses[sock_pick(
+			addresses, n, plan->timeout_ns < NS_PER_S ? plan->timeout_ns : NS_PER_S)];
 	return rc;
 }
 
@@ -136,8 +139,8 @@ int load_plan_init(struct load_plan *plan, const struct load_spec *spec, struct 
 		rc = url_parse(&url, spec->url, err);
 	if (!rc && url.tls)
 		rc = err_set(err, ERR_USAGE,
-			"%s: https is not supported yet; measure the service behind its TLS proxy with "
-			"an http:// URL",
+			"%s: https is not supported yet; measure the service behind its TLS proxy "
+			"with an http:// URL",
 			spec->url);
 	if (!rc)
 		rc = build_request(&plan->request, spec, &url, err);

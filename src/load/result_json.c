@@ -1,7 +1,7 @@
 /*
- * A result as JSON and back, and its seconds as CSV. The form is documented in docs/load.md and stable: names carry their
- * unit, times that people read are in milliseconds. The histograms go along, so that a stored run can
- * be drawn and merged later.
+ * A result as JSON and back, and its seconds as CSV. The form is documented in docs/load.md and
+ * stable: names carry their unit, times that people read are in milliseconds. The histograms go
+ * along, so that a stored run can be drawn and merged later.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -85,7 +85,8 @@ static void tell(struct load_run *run, const struct load_hooks *hooks, struct lo
 	uint64_t now = clock_now_ns();
 	struct load_tick tick = {
 		.elapsed_s = (double)(now - plan->start_ns) / NS_PER_S,
-		.total_s = plan->requests ? NAN : (double)(plan->end_ns - plan->start_ns) / NS_PER_S,
+		.total_s =
+			plan->requests ? NAN : (double)(plan->end_ns - plan->start_ns) / NS_PER_S,
 		.warming = now < plan->window_ns,
 		.requests_wanted = plan->requests,
 	};
@@ -98,7 +99,7 @@ static void tell(struct load_run *run, const struct load_hooks *hooks, struct lo
 	}
 	if (tick.elapsed_s > last->elapsed_s)
 		tick.rate = (double)(tick.completed - last->completed) /
-			(tick.elapsed_s - last->elapsed_s);
+			    (tick.elapsed_s - last->elapsed_s);
 	*last = tick;
 	hooks->tick(hooks->arg, &tick);
 }
@@ -191,8 +192,7 @@ static void add_up(struct load_run *run, bool stopped, struct load_result *out)
 	out->cpu_seconds += (double)(clock_thread_cpu_ns() - run->own_cpu_ns) / NS_PER_S;
 	hist_merge(&out->latency, &c->total);
 	out->completed = out->latency.n;
-	out->requests_per_second =
-		out->seconds > 0 ? (double)out->completed / out->seconds : 0;
+	out->requests_per_second = out->seconds > 0 ? (double)out->completed / out->seconds : 0;
 	out->series = c->series;
 	out->n_series = c->n_series;
 	c->series = NULL;
@@ -219,8 +219,8 @@ static void shared_release(struct load_shared *s)
 	pthread_cond_destroy(&s->ended);
 }
 
-int load_run(const struct load_spec *spec, const struct load_hooks *hooks,
-	struct load_result *out, struct err *err)
+int load_run(const struct load_spec *spec, const struct load_hooks *hooks, struct load_result *out,
+	struct err *err)
 {
 	struct load_run run = {.own_cpu_ns = clock_thread_cpu_ns()};
 	bool stopped = false;

@@ -1,8 +1,8 @@
 /*
  * The loop of one thread. Two times rule it: turn_ns, when a second or a phase of the run ends, and
  * sweep_ns, at or before the earliest moment at which a connection times out or tries again. All
- * timeouts are of one length, and a request that ends only moves that moment away, so a sweep over the
- * connections about once a timeout finds them all, and a request pays nothing for its timer.
+ * timeouts are of one length, and a request that ends only moves that moment away, so a sweep over
+ * the connections about once a timeout finds them all, and a request pays nothing for its timer.
  */
 #include "load/load_internal.h"
 

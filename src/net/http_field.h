@@ -1,8 +1,8 @@
 /*
- * The pieces that requests and answers of HTTP/1.1 share: lines, fields, lists, lengths (RFC 9110, 5;
- * RFC 9112, 2, 5 and 7.1). Strict where leniency is how smuggling starts: lines end with CRLF and
- * nothing else, no folding, no space before the colon, no control characters. A leaf: no allocation,
- * slices of the caller's bytes, nothing read past `len`.
+ * The pieces that requests and answers of HTTP/1.1 share: lines, fields, lists, lengths (RFC 9110,
+ * 5; RFC 9112, 2, 5 and 7.1). Strict where leniency is how smuggling starts: lines end with CRLF
+ * and nothing else, no folding, no space before the colon, no control characters. A leaf: no
+ * allocation, slices of the caller's bytes, nothing read past `len`.
  */
 #ifndef CULPRIT_NET_HTTP_FIELD_H
 #define CULPRIT_NET_HTTP_FIELD_H
@@ -46,7 +46,8 @@ bool http_list_next(struct http_slice *list, struct http_slice *element);
 /* Decimal digits only, below 2^60. */
 bool http_parse_length(struct http_slice s, uint64_t *out);
 
-/* A chunk's line without CRLF: hexadecimal size below 2^60, then maybe extensions, which are left out. */
+/* A chunk's line without CRLF: hexadecimal size below 2^60, then maybe extensions, which are left
+ * out. */
 bool http_parse_chunk_line(const char *line, size_t len, uint64_t *out);
 
 #endif

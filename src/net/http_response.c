@@ -33,7 +33,7 @@ static enum http_progress malformed(struct http_response *r, const char *why)
 	return HTTP_MALFORMED;
 }
 
-/* "HTTP/1.x NNN reason"; the space before an empty reason may be missing, as many servers have it. */
+/* "HTTP/1.x NNN reason"; many servers leave out the space before an empty reason. */
 static enum http_progress read_status(struct http_response *r, const char *line, size_t len)
 {
 	unsigned status = 0;
@@ -91,8 +91,9 @@ static enum http_progress read_field(struct http_response *r, const char *line, 
 	struct http_slice word;
 
 	if (!http_field_parse(line, len, &f))
-		return malformed(r, *line == ' ' || *line == '\t' ? "a folded header line" :
-								    "a line that is no header field");
+		return malformed(r, *line == ' ' || *line == '\t'
+					    ? "a folded header line"
+					    : "a line that is no header field");
 	if (r->state == TRAILERS)
 		return HTTP_MORE; /* framing is settled */
 	switch (f.name.len) {
@@ -233,8 +234,8 @@ uint64_t http_response_ahead(const struct http_response *r)
 	}
 }
 
-enum http_progress http_response_feed(struct http_response *r, struct http_memo *memo,
-	const char *p, size_t len, size_t *used)
+enum http_progress http_response_feed(
+	struct http_response *r, struct http_memo *memo, const char *p, size_t len, size_t *used)
 {
 	const char *at = p, *end = p + len, *block = r->state == START && !r->head ? p : NULL;
 	enum http_progress progress = HTTP_MORE;
@@ -260,9 +261,9 @@ enum http_progress http_response_feed(struct http_response *r, struct http_memo 
 			break;
 		}
 		if (line == HTTP_LINE_BAD || r->head + (uint64_t)line + 2 > HTTP_HEAD_MAX) {
-			progress = malformed(r, line == HTTP_LINE_BAD ?
-					"a line that does not end with CR LF" :
-					"a header block of more than 64 KiB");
+			progress = malformed(r, line == HTTP_LINE_BAD
+							? "a line that does not end with CR LF"
+							: "a header block of more than 64 KiB");
 			break;
 		}
 		bool in_fields = r->state == FIELDS;

@@ -1,7 +1,8 @@
 /*
- * Incremental parser of HTTP/1.1 and 1.0 answers (RFC 9110, RFC 9112): status and framing only, bodies
- * are counted and dropped. Strict: whatever leaves the length of an answer in doubt is malformed. A
- * leaf: no allocation, no copy, nothing read past the bytes given; it can go on after any byte.
+ * Incremental parser of HTTP/1.1 and 1.0 answers (RFC 9110, RFC 9112): status and framing only,
+ * bodies are counted and dropped. Strict: whatever leaves the length of an answer in doubt is
+ * malformed. A leaf: no allocation, no copy, nothing read past the bytes given; it can go on after
+ * any byte.
  *
  * The header block is read line by line, so only an unfinished line has to be kept by the caller.
  */
@@ -20,7 +21,7 @@ enum http_progress {
 	HTTP_MORE,      /* the answer goes on */
 	HTTP_DONE,      /* it is whole */
 	HTTP_MALFORMED, /* r->why says how */
-	HTTP_TRUNCATED, /* the connection ended in the middle of it; only from http_response_end() */
+	HTTP_TRUNCATED, /* the connection ended in the middle of it (http_response_end() only) */
 };
 
 struct http_response {
@@ -31,10 +32,10 @@ struct http_response {
 	uint64_t body_bytes; /* of body so far, without chunk framing */
 
 	/* for the parser */
-	uint64_t left;  /* of the body or chunk under way */
-	uint32_t head;  /* bytes of lines so far */
+	uint64_t left; /* of the body or chunk under way */
+	uint32_t head; /* bytes of lines so far */
 	uint8_t state;
-	bool to_head;   /* answers a HEAD request */
+	bool to_head; /* answers a HEAD request */
 	bool has_length, has_coding, chunked, minor_0;
 };
 
@@ -58,11 +59,11 @@ bool http_response_began(const struct http_response *r);
  * follows belongs to the next one) or the last line is not whole (give its bytes again with more
  * behind them). `memo` may be NULL. Not to be called again after HTTP_DONE or HTTP_MALFORMED.
  */
-enum http_progress http_response_feed(struct http_response *r, struct http_memo *memo,
-	const char *p, size_t len, size_t *used);
+enum http_progress http_response_feed(
+	struct http_response *r, struct http_memo *memo, const char *p, size_t len, size_t *used);
 
-/* Bytes of body that certainly come next, for dropping them unseen; UINT64_MAX where they last until
- * the connection ends. Then tell how many were dropped. */
+/* Bytes of body that certainly come next, for dropping them unseen; UINT64_MAX where they last
+ * until the connection ends. Then tell how many were dropped. */
 uint64_t http_response_ahead(const struct http_response *r);
 enum http_progress http_response_skip(struct http_response *r, uint64_t n);
 

@@ -115,10 +115,12 @@ int sock_listen(const char *bind_to, int backlog, struct err *err)
 
 	if (!port || num_parse_int(port, 0, 65535, "port", &number, NULL))
 		return err_set(err, ERR_USAGE,
-			"'%s' is no address to listen on; write host:port, as 127.0.0.1:5001", bind_to);
+			"'%s' is no address to listen on; write host:port, as 127.0.0.1:5001",
+			bind_to);
 	rc = getaddrinfo(*host ? host : NULL, port, &hints, &list);
 	if (rc)
-		return err_set(err, ERR_USAGE, "cannot listen on '%s': %s", bind_to, gai_strerror(rc));
+		return err_set(
+			err, ERR_USAGE, "cannot listen on '%s': %s", bind_to, gai_strerror(rc));
 	fd = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
 		set_option(fd, SOL_SOCKET, SO_REUSEADDR);
@@ -128,7 +130,8 @@ int sock_listen(const char *bind_to, int backlog, struct err *err)
 		error = errno;
 		rc = err_errno(err, error == EADDRINUSE ? ERR_BUSY : ERR_SYSTEM, error,
 			"cannot listen on %s%s", bind_to,
-			error == EADDRINUSE ? " (another program has the port; choose another)" : "");
+			error == EADDRINUSE ? " (another program has the port; choose another)"
+					    : "");
 		if (fd >= 0)
 			close(fd);
 		fd = rc;
@@ -191,8 +194,8 @@ int sock_make_room(size_t need, const char *what, struct err *err)
 	if (!setrlimit(RLIMIT_NOFILE, &wanted))
 		return 0;
 	return err_set(err, ERR_SYSTEM,
-		"%s need %llu open files, and this process may have %llu; raise the limit (ulimit -n "
-		"%llu) or ask for fewer",
+		"%s need %llu open files, and this process may have %llu; raise the limit "
+		"(ulimit -n %llu) or ask for fewer",
 		what, (unsigned long long)total, (unsigned long long)limit.rlim_max,
 		(unsigned long long)total);
 }

@@ -1,6 +1,6 @@
 /*
- * Sockets: names to addresses, listening, connecting without waiting. TCP only in this cut. Everything
- * opened here is non-blocking, close-on-exec and without Nagle's delay.
+ * Sockets: names to addresses, listening, connecting without waiting. TCP only in this cut.
+ * Everything opened here is non-blocking, close-on-exec and without Nagle's delay.
  */
 #ifndef CULPRIT_NET_SOCK_H
 #define CULPRIT_NET_SOCK_H
@@ -24,9 +24,9 @@ int sock_resolve(const char *host, const char *port, struct sock_address *out, s
 	size_t *n, struct err *err);
 
 /*
- * The first of the addresses that takes a connection within timeout_ns, tried in turn (the connection
- * is closed at once); index 0 where none does. With a single address nothing is tried. So "localhost"
- * works when the service listens on one of 127.0.0.1 and ::1.
+ * The first of the addresses that takes a connection within timeout_ns, tried in turn (the
+ * connection is closed at once); index 0 where none does. With a single address nothing is tried.
+ * So "localhost" works when the service listens on one of 127.0.0.1 and ::1.
  */
 size_t sock_pick(const struct sock_address *addresses, size_t n, uint64_t timeout_ns);
 

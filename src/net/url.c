@@ -70,8 +70,8 @@ static int parse_authority(
 	if (len && *p == '[') {
 		host_end = memchr(p, ']', len);
 		if (!host_end || (host_end + 1 < end && host_end[1] != ':'))
-			return err_set(err, ERR_USAGE, "%s: the [ of an IPv6 address is not closed",
-				text);
+			return err_set(
+				err, ERR_USAGE, "%s: the [ of an IPv6 address is not closed", text);
 		port = host_end + 1 < end ? host_end + 2 : NULL;
 		p++;
 	} else {
@@ -156,7 +156,7 @@ void url_set_query(struct str *out, const char *url, const char *name, const cha
 	for (p += p < fragment; p < fragment; p += *p == '&') {
 		size_t len = strcspn(p, "&#");
 		bool same = (len >= name_len && !strncmp(p, encoded.p, name_len)) ||
-			(len == name_len - 1 && !strncmp(p, encoded.p, len));
+			    (len == name_len - 1 && !strncmp(p, encoded.p, len));
 
 		if (len && !(same && written)) {
 			str_add_char(out, separator);

@@ -21,7 +21,8 @@ void url_release(struct url *u);
 /* Adds text with everything but unreserved characters (RFC 3986, 2.3) percent-encoded. */
 void url_add_encoded(struct str *out, const char *text);
 
-/* Sets a query parameter: replaces its value where `url` has it, adds it where not. Result into out. */
+/* Sets a query parameter: replaces its value where `url` has it, adds it where not. Result into
+ * out. */
 void url_set_query(struct str *out, const char *url, const char *name, const char *value);
 
 #endif

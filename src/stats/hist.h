@@ -1,7 +1,7 @@
 /*
- * HDR histogram of durations in nanoseconds (Tene, HdrHistogram): buckets that double in width, 2,048
- * linear steps each, so that every recorded value is kept to better than 0.1 %. Fixed memory, one
- * writer; merged after the measurement.
+ * HDR histogram of durations in nanoseconds (Tene, HdrHistogram): buckets that double in width,
+ * 2,048 linear steps each, so that every recorded value is kept to better than 0.1 %. Fixed memory,
+ * one writer; merged after the measurement.
  */
 #ifndef CULPRIT_STATS_HIST_H
 #define CULPRIT_STATS_HIST_H
@@ -10,8 +10,11 @@
 #include <stdint.h>
 
 /* Values of 2^HIST_MAX_BITS ns (about 73 minutes) and more count as the largest. */
-enum { HIST_SUB_BITS = 11, HIST_MAX_BITS = 42,
-	HIST_BUCKETS = (HIST_MAX_BITS - HIST_SUB_BITS + 2) << (HIST_SUB_BITS - 1) };
+enum {
+	HIST_SUB_BITS = 11,
+	HIST_MAX_BITS = 42,
+	HIST_BUCKETS = (HIST_MAX_BITS - HIST_SUB_BITS + 2) << (HIST_SUB_BITS - 1)
+};
 
 struct hist {
 	uint64_t *counts; /* HIST_BUCKETS */

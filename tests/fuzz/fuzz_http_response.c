@@ -1,7 +1,7 @@
 /*
- * The answer parser on any bytes. The first byte steers: whether it answers HEAD, and the size of the
- * pieces. Whole and in pieces, with and without the memory of header blocks, the outcome must be the
- * same; nothing kept may be larger than promised.
+ * The answer parser on any bytes. The first byte steers: whether it answers HEAD, and the size of
+ * the pieces. Whole and in pieces, with and without the memory of header blocks, the outcome must
+ * be the same; nothing kept may be larger than promised.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ struct outcome {
 	size_t taken; /* bytes up to the end of the answer; 0 where it has none */
 };
 
-/* As the load engine does it: an unfinished line is kept and given again. Pieces are copied, so that
- * AddressSanitizer sees a read past their end. */
+/* As the load engine does it: an unfinished line is kept and given again. Pieces are copied, so
+ * that AddressSanitizer sees a read past their end. */
 static struct outcome parse(
 	const uint8_t *data, size_t len, size_t piece, bool to_head, struct http_memo *memo)
 {

@@ -78,7 +78,7 @@ static bool answer_bytewise(struct client *c)
 static bool answer_chunked(struct client *c)
 {
 	return say(c, OK "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhel") &&
-		say(c, "lo\r\n3\r\nabc\r\n0\r\nTrailer: 1\r") && say(c, "\n\r\n");
+	       say(c, "lo\r\n3\r\nabc\r\n0\r\nTrailer: 1\r") && say(c, "\n\r\n");
 }
 
 static bool answer_until_close(struct client *c)
@@ -90,7 +90,7 @@ static bool answer_until_close(struct client *c)
 static bool answer_interim(struct client *c)
 {
 	return say(c, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n") &&
-		answer_ok(c);
+	       answer_ok(c);
 }
 
 static bool answer_http10(struct client *c)
@@ -107,7 +107,8 @@ static bool answer_head(struct client *c)
 static bool answer_big(struct client *c)
 {
 	char *body = mem_zalloc(BIG, 1), head[64];
-	bool going = say(c, OK) &&
+	bool going =
+		say(c, OK) &&
 		(snprintf(head, sizeof(head), "Content-Length: %d\r\n\r\n", BIG), say(c, head)) &&
 		put(c, body, BIG);
 
@@ -288,7 +289,8 @@ static bool read_request(struct client *c)
 	}
 	c->server->bytes_in += n;
 	for (left = content_length(c->head); left > 0;) {
-		ssize_t got = recv(c->fd, body, sizeof(body) < (size_t)left ? sizeof(body) : (size_t)left, 0);
+		ssize_t got = recv(
+			c->fd, body, sizeof(body) < (size_t)left ? sizeof(body) : (size_t)left, 0);
 
 		if (got <= 0)
 			return false;

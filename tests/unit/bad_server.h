@@ -1,7 +1,7 @@
 /*
  * An HTTP server that misbehaves on order, with exact counts of its own. The path of a request says
- * how it is answered; "/cycle?a,b,c" answers by turns over all connections. A thread a connection, in
- * the test's own process.
+ * how it is answered; "/cycle?a,b,c" answers by turns over all connections. A thread a connection,
+ * in the test's own process.
  */
 #ifndef CULPRIT_TESTS_BAD_SERVER_H
 #define CULPRIT_TESTS_BAD_SERVER_H

@@ -1,7 +1,7 @@
 /*
- * Every sample is read whole, split in two at every byte, and byte by byte, with the unfinished line
- * kept as the load engine keeps it; with and without the memory of header blocks. Each piece ends at
- * a page that must not be touched.
+ * Every sample is read whole, split in two at every byte, and byte by byte, with the unfinished
+ * line kept as the load engine keeps it; with and without the memory of header blocks. Each piece
+ * ends at a page that must not be touched.
  */
 #include "unit.h"
 
@@ -32,27 +32,29 @@ static const struct sample {
 	{OK "content-LENGTH:\t5 \r\n\r\nhelloHTTP", HTTP_DONE, 200, true, 5, 4, 0, 0},
 	{OK "Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi", HTTP_DONE, 200, true, 2, 0, 0, 0},
 	{"HTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, true, 1, 0, 0, 0},
-	{"HTTP/1.1 404 Not \xc3\x9c there\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 404, true, 1, 0, 0,
-		0},
+	{"HTTP/1.1 404 Not \xc3\x9c there\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 404, true, 1,
+		0, 0, 0},
 	{OK "Content-Length: 6\r\n\r\nhello", HTTP_TRUNCATED, 200, true, 5, 0, 0, 0},
 	{OK "Content-Length: 5", HTTP_TRUNCATED, 200, true, 0, 0, 0, 0},
 	{"", HTTP_TRUNCATED, 0, false, 0, 0, 0, 0},
 	/* chunks */
-	{OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", HTTP_DONE, 200, true, 5, 0, 0,
-		0},
-	{OK "Transfer-Encoding: chunked\r\n\r\n5;a=b;c=\"d\"\r\nhello\r\nA \r\n0123456789\r\n000\r\n"
+	{OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", HTTP_DONE, 200, true, 5, 0,
+		0, 0},
+	{OK "Transfer-Encoding: chunked\r\n\r\n5;a=b;c=\"d\"\r\nhello\r\nA "
+	    "\r\n0123456789\r\n000\r\n"
 	    "Sum: 1\r\nMore: 2\r\n\r\nX",
 		HTTP_DONE, 200, true, 15, 1, 0, 0},
-	{OK "Transfer-Encoding: gzip, Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", HTTP_DONE, 200, true, 1, 0,
-		0, 0},
-	{OK "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 9\r\n\r\n", HTTP_DONE, 200, true, 0,
+	{OK "Transfer-Encoding: gzip, Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", HTTP_DONE, 200, true, 1,
 		0, 0, 0},
+	{OK "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 9\r\n\r\n", HTTP_DONE, 200,
+		true, 0, 0, 0, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello", HTTP_TRUNCATED, 200, true, 5, 0, 0, 0},
 	/* without a body */
 	{OK "Content-Length: 5\r\n\r\n", HTTP_DONE, 200, true, 0, 0, true, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\n", HTTP_DONE, 200, true, 0, 0, true, 0},
 	{"HTTP/1.1 204 No Content\r\n\r\n", HTTP_DONE, 204, true, 0, 0, 0, 0},
-	{"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", HTTP_DONE, 304, true, 0, 0, 0, 0},
+	{"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", HTTP_DONE, 304, true, 0, 0, 0,
+		0},
 	/* interim answers */
 	{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" OK
 	 "Content-Length: 2\r\n\r\nhi",
@@ -67,12 +69,14 @@ static const struct sample {
 	{"HTTP/1.0 200 OK\r\n\r\n", HTTP_DONE, 200, false, 0, 0, 0, true},
 	/* keep-alive or not */
 	{OK "Connection: close\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, false, 1, 0, 0, 0},
-	{OK "Connection: foo, CLOSE\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, false, 1, 0, 0, 0},
+	{OK "Connection: foo, CLOSE\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, false, 1, 0, 0,
+		0},
 	{"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, false, 1, 0, 0, 0},
 	{"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200,
 		true, 1, 0, 0, 0},
 	{"HTTP/1.7 200 OK\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, true, 1, 0, 0, 0},
-	{OK "Connectiom: close\r\nX:\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, true, 1, 0, 0, 0},
+	{OK "Connectiom: close\r\nX:\r\nContent-Length: 1\r\n\r\nx", HTTP_DONE, 200, true, 1, 0, 0,
+		0},
 	/* malformed */
 	{"<html>", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{"hTTP/1.1 200 OK\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
@@ -98,20 +102,21 @@ static const struct sample {
 	{OK "Content-Length:\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Content-Length: 99999999999999999999\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
-	{OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0,
-		0},
+	{OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0,
+		0, 0},
 	{OK "Transfer-Encoding: chunked, gzip\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
-	{OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_MALFORMED, 0, 0, 0,
-		0, 0, 0},
+	{OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_MALFORMED, 0,
+		0, 0, 0, 0, 0},
 	{"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\ng\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\n5 5\r\nhello\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
 	{OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
-	{OK "Transfer-Encoding: chunked\r\n\r\n1000000000000000\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0, 0},
-	{OK "Transfer-Encoding: chunked\r\n\r\n0\r\nbad trailer\r\n\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0,
+	{OK "Transfer-Encoding: chunked\r\n\r\n1000000000000000\r\n", HTTP_MALFORMED, 0, 0, 0, 0, 0,
 		0},
+	{OK "Transfer-Encoding: chunked\r\n\r\n0\r\nbad trailer\r\n\r\n", HTTP_MALFORMED, 0, 0, 0,
+		0, 0, 0},
 };
 
 enum { N_SAMPLES = sizeof(SAMPLES) / sizeof(SAMPLES[0]), ROOM = 1 << 20 };
@@ -120,7 +125,8 @@ static char *guard; /* the first byte that must not be touched */
 
 static void make_guard(void)
 {
-	char *p = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p =
+		mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert_ptr_ne(p, MAP_FAILED);
 	guard = p + ROOM;
@@ -172,8 +178,8 @@ static void check(const struct sample *want, struct reader *s, size_t first, siz
 	} else {
 		ck_assert(!want->by_close);
 	}
-	ck_assert_msg(s->progress == want->want, "%s\n(%zu, then by %zu): %d, not %d: %s", want->text,
-		first, step, s->progress, want->want, s->r.why ? s->r.why : "");
+	ck_assert_msg(s->progress == want->want, "%s\n(%zu, then by %zu): %d, not %d: %s",
+		want->text, first, step, s->progress, want->want, s->r.why ? s->r.why : "");
 	ck_assert_msg((s->r.why != NULL) == (want->want == HTTP_MALFORMED), "%s", want->text);
 	if (want->want != HTTP_DONE)
 		return;
@@ -296,7 +302,8 @@ START_TEST(bodies_can_be_dropped_unseen)
 
 	http_response_init(&r, false);
 	ck_assert_int_eq(
-		feed_all(&r, OK "Transfer-Encoding: chunked\r\n\r\n5\r\n", strlen(OK) + 33), HTTP_MORE);
+		feed_all(&r, OK "Transfer-Encoding: chunked\r\n\r\n5\r\n", strlen(OK) + 33),
+		HTTP_MORE);
 	ck_assert_uint_eq(http_response_ahead(&r), 5);
 	ck_assert_int_eq(http_response_skip(&r, 5), HTTP_MORE);
 	ck_assert_int_eq(feed_all(&r, "\r\n0\r\n\r\n", 7), HTTP_DONE);

@@ -1,6 +1,6 @@
 /*
- * The load engine against a server that misbehaves on order: what the engine counted must be what the
- * server did, exactly, and every run must end.
+ * The load engine against a server that misbehaves on order: what the engine counted must be what
+ * the server did, exactly, and every run must end.
  */
 #include "unit.h"
 
@@ -162,8 +162,8 @@ END_TEST
 
 START_TEST(all_faults_together)
 {
-	prepare("cycle?ok,reset,half,close,garbage,404,chunked,until-close,half-silence,interim", 300,
-		12);
+	prepare("cycle?ok,reset,half,close,garbage,404,chunked,until-close,half-silence,interim",
+		300, 12);
 	run();
 	ck_assert_uint_eq(server.requests, 300);
 	ck_assert_uint_eq(result.completed, 120);
@@ -391,7 +391,8 @@ START_TEST(results_survive_json)
 	load_result_release(&back);
 
 	json_t *latency = json_object_get(json_object_get(json, "histograms"), "latency");
-	static const char *const BAD[] = {"x", "1:", ":1", "0:1", "1 ", "99999999:1", "1:0", "5 -1"};
+	static const char *const BAD[] = {
+		"x", "1:", ":1", "0:1", "1 ", "99999999:1", "1:0", "5 -1"};
 
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
 		json_object_set_new(latency, "buckets", json_string(BAD[i]));

@@ -41,8 +41,8 @@ START_TEST(good_urls)
 END_TEST
 
 static const char *const BAD[] = {"", "http://", "http:///x", "ftp://a/", "http://a:0/",
-	"http://a:65536/", "http://a:x/", "http://a:/", "http://u@a/", "http://[::1/", "http://::1/",
-	"http://a/b c", "http://a/\r\nX: y", "http://[::1]x/"};
+	"http://a:65536/", "http://a:x/", "http://a:/", "http://u@a/", "http://[::1/",
+	"http://::1/", "http://a/b c", "http://a/\r\nX: y", "http://[::1]x/"};
 
 START_TEST(bad_urls)
 {
