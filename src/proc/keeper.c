@@ -1,209 +1,221 @@
 #include "proc/keeper.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "proc/tree.h"
 
-/* What culprit orders, one byte each; the end of the pipe is KILL as well. */
-enum { ORDER_TERM = 'T', ORDER_KILL = 'K' };
+/* Where the keeper puts its descriptors; all others are closed. */
+enum { FD_LIFE = 3, FD_EVENTS, FD_SIGNALS, FD_FIRST_FREE };
 
-static void close_others(int a, int b, int c)
+enum { KILL_AGAIN_MS = 10 };
+
+struct watch {
+	pid_t service;
+	bool ended; /* its first process */
+	bool stopping;
+	bool rest_asked;  /* those behind it were sent SIGTERM */
+	uint64_t kill_ns; /* while stopping: when to kill */
+	struct process_tree tree;
+};
+
+static void tell(enum keeper_event event, int value)
 {
-	int limit = (int)sysconf(_SC_OPEN_MAX);
+	struct keeper_message m = {event, value};
+	/* smaller than PIPE_BUF, so whole or not at all; nobody there is no matter */
+	ssize_t n = write(FD_EVENTS, &m, sizeof(m));
 
-	for (int fd = 3; fd < (limit < 65536 ? limit : 65536); fd++)
-		if (fd != a && fd != b && fd != c)
-			close(fd);
+	(void)n;
 }
 
-static _Noreturn void service_exec(
-	const char *command, char *const *env, const char *folder, int log_fd, pid_t keeper)
+static void signal_tree(struct watch *w, int number)
 {
-	int null = open("/dev/null", O_RDONLY);
+	process_tree_read(&w->tree, getpid());
+	for (size_t i = 1; i < w->tree.n; i++)
+		kill(w->tree.items[i].pid, number);
+}
+
+/* The service's own process: never returns. */
+static void become_service(const struct keeper_spec *spec, pid_t keeper)
+{
+	char *const argv[] = {"sh", "-c", (char *)spec->command, NULL};
+	struct sigaction normal = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != keeper)
-		_exit(127);
+		_exit(1);
 	setpgid(0, 0);
+	for (int i = 1; i < NSIG; i++)
+		sigaction(i, &normal, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int number = 1; number < 32; number++)
-		signal(number, SIG_DFL);
-	dup2(null, STDIN_FILENO);
-	dup2(log_fd, STDOUT_FILENO);
-	dup2(log_fd, STDERR_FILENO);
-	close_others(-1, -1, -1);
-	if (folder && chdir(folder)) {
-		dprintf(STDERR_FILENO, "%s: %s\n", folder, strerror(errno));
-		_exit(127);
-	}
-	execle("/bin/sh", "sh", "-c", command, NULL, env);
-	dprintf(STDERR_FILENO, "/bin/sh: %s\n", strerror(errno));
+	if (!spec->folder || !chdir(spec->folder))
+		execve("/bin/sh", argv, spec->env);
+	tell(KEEPER_FAILED, errno);
 	_exit(127);
 }
 
-/* Kills all below this process until none is left. A subreaper's orphans are its children, so the walk
- * finds whatever has left its group or session. */
-static void kill_all(void)
-{
-	for (;;) {
-		pid_t *pids;
-		size_t n = tree_below(getpid(), &pids);
-
-		for (size_t i = 0; i < n; i++)
-			kill(pids[i], SIGKILL);
-		free(pids);
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
-			return;
-		clock_sleep_ns(NS_PER_MS);
-	}
-}
-
-/* Reaps what has ended. False when nothing is left below. */
-static bool reap(pid_t service, int reports)
+/* True while there is anything to wait for. */
+static bool reap(struct watch *w)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == service && write(reports, &status, sizeof(status)) < 0)
-			return false;
-	return pid == 0;
+		if (pid == w->service) {
+			w->ended = true;
+			tell(KEEPER_ENDED, status);
+		}
+	return pid == 0 || errno != ECHILD;
 }
 
-static _Noreturn void keeper_main(pid_t service, int orders, int reports)
+/* Culprit said to stop, or it is gone. */
+static void read_life(struct watch *w)
 {
-	struct pollfd polls[2];
-	sigset_t child;
-	bool alive = true;
+	uint64_t patience_ns;
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	polls[0] = (struct pollfd){orders, POLLIN, 0};
-	polls[1] = (struct pollfd){signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0};
-	for (;;) {
-		struct signalfd_siginfo info;
-		char order = 0;
-
-		poll(polls, 2, -1);
-		while (read(polls[1].fd, &info, sizeof(info)) == sizeof(info))
-			;
-		alive = reap(service, reports);
-		if (!polls[0].revents)
-			continue;
-		if (read(orders, &order, 1) != 1 || order == ORDER_KILL)
-			break;
-		if (order == ORDER_TERM && kill(-service, SIGTERM))
-			kill(service, SIGTERM);
+	if (read(FD_LIFE, &patience_ns, sizeof(patience_ns)) == sizeof(patience_ns)) {
+		w->kill_ns = clock_now_ns() + patience_ns;
+		/* Only the first process: a master told to stop ends its workers itself, and one
+		 * that sees them die before it was told would replace them. */
+		if (!w->ended)
+			kill(w->service, SIGTERM);
+	} else {
+		w->kill_ns = 0;
 	}
-	if (alive)
-		kill_all();
+	w->stopping = true;
+}
+
+/* What is due while stopping; milliseconds until it must be looked at again. */
+static int press_on(struct watch *w)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!w->stopping)
+		return -1;
+	if (now >= w->kill_ns) {
+		signal_tree(w, SIGKILL);
+		return KILL_AGAIN_MS;
+	}
+	if (w->ended && !w->rest_asked) {
+		w->rest_asked = true;
+		signal_tree(w, SIGTERM);
+	}
+	return (int)((w->kill_ns - now) / NS_PER_MS) + 1;
+}
+
+static void keep(struct watch *w)
+{
+	struct pollfd fds[] = {
+		{.fd = FD_LIFE, .events = POLLIN}, {.fd = FD_SIGNALS, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	while (reap(w)) {
+		if (poll(fds, 2, press_on(w)) <= 0)
+			continue;
+		if (fds[1].revents && read(FD_SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN)
+			fds[1].fd = -1;
+		if (fds[0].revents) {
+			read_life(w);
+			if (!w->kill_ns)
+				fds[0].fd = -1;
+		}
+	}
+}
+
+/* Every descriptor that was culprit's goes: its terminal and pipes, the store and its lock. */
+static bool settle_descriptors(int life, int events, int log, const sigset_t *signals)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int set = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	/* copies out of the way of the places they go to */
+	int from[] = {fcntl(null, F_DUPFD_CLOEXEC, 64), fcntl(log, F_DUPFD_CLOEXEC, 64),
+		fcntl(life, F_DUPFD_CLOEXEC, 64), fcntl(events, F_DUPFD_CLOEXEC, 64),
+		fcntl(set, F_DUPFD_CLOEXEC, 64)};
+
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
+		if (from[i] < 0)
+			return false;
+	return dup2(from[0], 0) == 0 && dup2(from[1], 1) == 1 && dup2(from[1], 2) == 2 &&
+	       dup3(from[2], FD_LIFE, O_CLOEXEC) == FD_LIFE &&
+	       dup3(from[3], FD_EVENTS, O_CLOEXEC) == FD_EVENTS &&
+	       dup3(from[4], FD_SIGNALS, O_CLOEXEC) == FD_SIGNALS &&
+	       !close_range(FD_FIRST_FREE, ~0U, 0);
+}
+
+static void keeper_main(const struct keeper_spec *spec, int life, int events)
+{
+	struct watch w = {0};
+	struct sigaction normal = {.sa_handler = SIG_DFL};
+	pid_t self;
+	sigset_t all;
+
+	setsid(); /* Ctrl-C at the terminal is culprit's business */
+	self = getpid();
+	prctl(PR_SET_NAME, "culprit-keeper");
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sigaction(SIGCHLD, &normal, NULL); /* ignored, it would hide how children end */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL); /* and stays: only SIGKILL ends a keeper early */
+	sigemptyset(&all);
+	sigaddset(&all, SIGCHLD);
+	if (!settle_descriptors(life, events, spec->log, &all)) {
+		struct keeper_message m = {KEEPER_FAILED, errno};
+
+		_exit(write(events, &m, sizeof(m)) < 0);
+	}
+	w.service = fork();
+	if (!w.service)
+		become_service(spec, self);
+	if (w.service < 0) {
+		tell(KEEPER_FAILED, errno);
+		_exit(1);
+	}
+	tell(KEEPER_STARTED, w.service);
+	keep(&w);
 	_exit(0);
 }
 
-static _Noreturn void keeper_child(const char *command, char *const *env, const char *folder,
-	int log_fd, int orders, int reports)
+int keeper_start(struct keeper *k, const struct keeper_spec *spec)
 {
-	sigset_t all;
-	pid_t keeper, service;
+	int life[2] = {-1, -1}, events[2] = {-1, -1}, error;
 
-	/* its own session: the terminal's Ctrl-C is for culprit, which says what follows */
-	setsid();
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	prctl(PR_SET_NAME, "culprit-keeper");
-	close_others(orders, reports, log_fd);
-	keeper = getpid();
-	service = fork();
-	if (!service)
-		service_exec(command, env, folder, log_fd, keeper);
-	if (write(reports, &service, sizeof(service)) != sizeof(service) || service < 0)
-		_exit(1);
-	close(log_fd);
-	dup2(orders, STDIN_FILENO);
-	for (int fd = 1; fd < 3; fd++)
-		dup2(STDIN_FILENO, fd);
-	keeper_main(service, orders, reports);
-}
-
-int keeper_start(struct keeper *k, const char *command, char *const *env, const char *folder,
-	int log_fd, struct err *err)
-{
-	int orders[2] = {-1, -1}, reports[2] = {-1, -1}, rc = 0;
-
-	*k = (struct keeper){.orders = -1, .reports = -1};
-	if (pipe2(orders, O_CLOEXEC) || pipe2(reports, O_CLOEXEC)) {
-		rc = err_errno(err, ERR_SYSTEM, errno, "cannot start the service");
-		goto out;
-	}
+	*k = (struct keeper){.life = -1, .events = -1};
+	/* a socket, for writing to a pipe without a reader would raise SIGPIPE in culprit */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, life) || pipe2(events, O_CLOEXEC) ||
+		fcntl(events[0], F_SETFL, O_NONBLOCK))
+		goto fail;
 	k->pid = fork();
+	if (k->pid < 0)
+		goto fail;
 	if (!k->pid) {
-		close(orders[1]);
-		close(reports[0]);
-		keeper_child(command, env, folder, log_fd, orders[0], reports[1]);
+		close(life[1]);
+		close(events[0]);
+		keeper_main(spec, life[0], events[1]);
 	}
-	if (k->pid < 0) {
-		rc = err_errno(err, ERR_SYSTEM, errno, "cannot start the service");
-		goto out;
-	}
-	close(reports[1]);
-	reports[1] = -1;
-	if (read(reports[0], &k->service, sizeof(k->service)) != sizeof(k->service) ||
-		k->service < 0) {
-		rc = err_set(err, ERR_SYSTEM, "cannot start the service: no process could be made");
-		waitpid(k->pid, NULL, 0);
-		goto out;
-	}
-	fcntl(reports[0], F_SETFL, O_NONBLOCK);
-	k->orders = orders[1];
-	k->reports = reports[0];
-	orders[1] = reports[0] = -1;
-out:
+	close(life[0]);
+	close(events[1]);
+	k->life = life[1];
+	k->events = events[0];
+	return 0;
+fail:
+	error = errno;
 	for (int i = 0; i < 2; i++) {
-		if (orders[i] >= 0)
-			close(orders[i]);
-		if (reports[i] >= 0)
-			close(reports[i]);
+		if (life[i] >= 0)
+			close(life[i]);
+		if (events[i] >= 0)
+			close(events[i]);
 	}
-	return rc;
-}
-
-int keeper_poll(struct keeper *k, int *status)
-{
-	return read(k->reports, status, sizeof(*status)) == sizeof(*status);
-}
-
-void keeper_stop(struct keeper *k, uint64_t timeout_ns)
-{
-	struct pollfd ended = {k->reports, POLLIN, 0};
-	char order = ORDER_TERM;
-
-	if (k->orders < 0)
-		return;
-	/* SIGTERM, the rest of its grace for the first process to end, then the end of the pipe */
-	if (write(k->orders, &order, 1) == 1)
-		poll(&ended, 1, (int)(timeout_ns / NS_PER_MS));
-	close(k->orders);
-	waitpid(k->pid, NULL, 0);
-	close(k->reports);
-	*k = (struct keeper){.orders = -1, .reports = -1};
+	return -error;
 }

@@ -1,6 +1,6 @@
 /*
- * The keeper: the small process between culprit and the service. It is a subreaper, so daemons of the
- * service come back to it, and it ends everything below it when culprit's end of the pipe closes.
+ * The keeper: the small process between culprit and the service (see service.h). It is forked, not
+ * executed, so it needs no file of its own; it holds nothing of culprit's but two pipes.
  */
 #ifndef CULPRIT_PROC_KEEPER_H
 #define CULPRIT_PROC_KEEPER_H
@@ -8,25 +8,32 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/err.h"
-
-struct keeper {
-	pid_t pid;        /* of the keeper */
-	pid_t service;    /* of the service's first process */
-	int orders;       /* culprit writes; closing it means: end all, now */
-	int reports;      /* culprit reads: the service's wait status when it has ended */
+/* What the keeper tells, each at most once. The pipe's end: nothing is left. */
+enum keeper_event {
+	KEEPER_FAILED = 1, /* could not start it (its folder, a fork); value: errno */
+	KEEPER_STARTED,    /* value: pid of the service's first process */
+	KEEPER_ENDED,      /* the first process ended; value: its wait status */
 };
 
-/* Starts the keeper and below it `/bin/sh -c command` with this environment, folder (or NULL) and both
- * outputs in log_fd. */
-int keeper_start(struct keeper *k, const char *command, char *const *env, const char *folder,
-	int log_fd, struct err *err);
+struct keeper_message {
+	int32_t event, value;
+};
 
-/* The service's wait status: 1 and *status when its first process has ended, 0 while it runs. */
-int keeper_poll(struct keeper *k, int *status);
+struct keeper_spec {
+	const char *command, *folder; /* folder may be NULL */
+	char *const *env;             /* whole environment */
+	int log;                      /* descriptor for stdout and stderr of the service */
+};
 
-/* SIGTERM to the service's group, SIGKILL to whatever is left after timeout_ns; all are gone when this
- * returns. */
-void keeper_stop(struct keeper *k, uint64_t timeout_ns);
+struct keeper {
+	pid_t pid;
+	/* Write a uint64_t: stop the service, and kill what is left after so many nanoseconds.
+	 * Close it: kill everything now. */
+	int life;
+	int events; /* struct keeper_message; non-blocking */
+};
+
+/* Forks the keeper, which starts the service. Must be called with one thread only. 0 or −errno. */
+int keeper_start(struct keeper *k, const struct keeper_spec *spec);
 
 #endif

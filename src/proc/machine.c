@@ -1,10 +1,11 @@
 #include "proc/machine.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <math.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -13,160 +14,238 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "proc/tree.h"
 
-enum { SMALL_FILE = 1 << 20 };
+/* What `git status` may take: in a huge working tree the commit is known, "dirty" is not. */
+#define GIT_NS (250 * NS_PER_MS)
 
-/* Reads a file of /proc or /sys as text; "" where it is not there. */
-static void read_text(const char *path, struct str *out)
+enum { GIT_OUTPUT = 1 << 16 };
+
+/* ---- facts of the machine ---- */
+
+/* The text behind `key` and `separator` on the first line of a file that begins with key; a new
+ * copy, without quotes, or NULL. */
+static char *read_key(const char *path, const char *key, char separator)
 {
-	struct file_bytes file;
+	FILE *file = fopen(path, "re");
+	char *line = NULL, *found = NULL;
+	size_t cap = 0, key_len = strlen(key);
 
-	str_clear(out);
-	if (file_open_bytes(path, SMALL_FILE, &file, NULL))
-		return;
-	str_add_bytes(out, file.data, file.len);
-	file_close_bytes(&file);
+	while (file && !found && getline(&line, &cap, file) > 0) {
+		char *p = line + key_len, *end;
+
+		if (strncmp(line, key, key_len) != 0)
+			continue;
+		p += strspn(p, " \t");
+		if (*p++ != separator)
+			continue;
+		p += strspn(p, " \t\"");
+		end = p + strcspn(p, "\"\n");
+		while (end > p && end[-1] == ' ')
+			end--;
+		found = mem_copy(p, (size_t)(end - p));
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
 }
 
-/* The value behind the first "key<spaces>:" or "key=" in text, up to the line's end, quotes taken off. */
-static void set_value(json_t *into, const char *name, const struct str *text, const char *key)
+static char *read_line(const char *path)
 {
-	const char *line = text->p ? strstr(text->p, key) : NULL;
-	size_t len;
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n = file ? getline(&line, &cap, file) : -1;
 
-	if (!line)
-		return;
-	line += strlen(key);
-	line += strspn(line, " \t:=\"");
-	len = strcspn(line, "\"\n");
-	json_object_set_new(into, name, json_stringn(line, len));
+	if (file)
+		fclose(file);
+	if (n <= 0) {
+		free(line);
+		return NULL;
+	}
+	line[strcspn(line, "\n")] = '\0';
+	return line;
 }
 
-static void set_line(json_t *into, const char *name, const struct str *text)
+/* Takes the text; what is not known is left out. */
+static void put(json_t *out, const char *key, char *text)
 {
-	if (text->len)
-		json_object_set_new(
-			into, name, json_stringn(text->p, strcspn(text->p, "\n")));
+	if (text && *text)
+		json_object_set_new(out, key, json_string(text));
+	free(text);
 }
 
-/* What a command prints, at most a few thousand bytes. False where it failed. */
-static bool output_of(char *const argv[], struct str *out)
+static char *kernel_text(void)
 {
-	extern char **environ;
-	posix_spawn_file_actions_t actions;
-	int pipes[2], status = 1;
+	struct str text = STR_INIT;
+	struct utsname name;
+
+	if (uname(&name))
+		return NULL;
+	str_addf(&text, "%s %s %s", name.sysname, name.release, name.machine);
+	return str_take(&text);
+}
+
+static char *cpu_text(void)
+{
+	char *model = read_key("/proc/cpuinfo", "model name", ':');
+
+	return model ? model : read_key("/proc/cpuinfo", "Model", ':'); /* some ARM boards */
+}
+
+/* ---- git ---- */
+
+/* Is the current folder in a working tree? Asked first, so that nothing is run where not. */
+static bool in_git(void)
+{
+	struct str path = STR_INIT;
+	char *here = getcwd(NULL, 0), *slash;
+	bool found = false;
+
+	while (here && !found) {
+		str_clear(&path);
+		str_addf(&path, "%s/.git", here);
+		found = file_exists(path.p);
+		slash = strrchr(here, '/');
+		if (!slash || slash == here)
+			break;
+		*slash = '\0';
+	}
+	str_release(&path);
+	free(here);
+	return found;
+}
+
+/* Reads until the end or the time; true for the end. */
+static bool read_until(int fd, uint64_t end_ns, struct str *out)
+{
 	char buffer[4096];
-	ssize_t n;
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		uint64_t now = clock_now_ns();
+		ssize_t n;
+
+		if (now >= end_ns)
+			return false;
+		if (poll(&p, 1, (int)((end_ns - now) / NS_PER_MS) + 1) <= 0)
+			continue;
+		n = read(fd, buffer, sizeof(buffer));
+		if (!n)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0 && out->len < GIT_OUTPUT)
+			str_add_bytes(out, buffer, (size_t)n);
+	}
+}
+
+/* Runs git with its output into `out`; true when it ended well in time. */
+static bool run_git(const char *const *arguments, struct str *out)
+{
+	posix_spawn_file_actions_t actions;
+	uint64_t end = clock_now_ns() + GIT_NS;
+	int fds[2], status = -1;
+	bool whole = false;
 	pid_t pid;
 
-	str_clear(out);
-	if (pipe2(pipes, O_CLOEXEC))
+	if (pipe2(fds, O_CLOEXEC))
 		return false;
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ))
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+	if (posix_spawnp(&pid, "git", &actions, NULL, (char *const *)arguments, environ))
 		pid = -1;
-	close(pipes[1]);
-	while (pid > 0 && (n = read(pipes[0], buffer, sizeof(buffer))) > 0)
-		if (out->len < sizeof(buffer))
-			str_add_bytes(out, buffer, (size_t)n);
-	close(pipes[0]);
-	if (pid > 0)
-		waitpid(pid, &status, 0);
 	posix_spawn_file_actions_destroy(&actions);
-	return status == 0;
+	close(fds[1]);
+	if (pid > 0) {
+		whole = read_until(fds[0], end, out);
+		if (!whole)
+			kill(pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	close(fds[0]);
+	return whole && WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-static void set_git(json_t *machine)
+static void put_git(json_t *out)
 {
-	char *head[] = {"git", "rev-parse", "HEAD", NULL};
-	char *changed[] = {"git", "status", "--porcelain", "--untracked-files=no", NULL};
+	static const char *const STATUS[] = {"git", "--no-optional-locks", "status",
+		"--porcelain=v2", "--branch", "--untracked-files=no", NULL};
+	static const char *const HEAD[] = {"git", "rev-parse", "HEAD", NULL};
+	static const char OID[] = "# branch.oid ";
 	struct str text = STR_INIT;
 
-	if (output_of(head, &text)) {
-		set_line(machine, "git_commit", &text);
-		if (output_of(changed, &text))
-			json_object_set_new(machine, "git_dirty", json_boolean(text.len > 0));
+	if (!in_git())
+		return;
+	if (run_git(STATUS, &text)) {
+		const char *oid = text.p ? strstr(text.p, OID) : NULL;
+		bool dirty = text.p && (strstr(text.p, "\n1 ") || strstr(text.p, "\n2 ") ||
+					       strstr(text.p, "\nu "));
+
+		if (oid) {
+			oid += sizeof(OID) - 1;
+			put(out, "git_commit", mem_copy(oid, strcspn(oid, "\n")));
+			json_object_set_new(out, "git_dirty", json_boolean(dirty));
+		}
+	} else {
+		str_clear(&text);
+		if (run_git(HEAD, &text))
+			put(out, "git_commit", mem_copy(text.p, strcspn(text.p, "\n")));
 	}
 	str_release(&text);
 }
 
 json_t *machine_describe(void)
 {
-	json_t *machine = json_object();
-	struct str text = STR_INIT;
-	struct utsname name;
+	json_t *out = json_object();
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 
-	json_object_set_new(machine, "culprit", json_string(CULPRIT_VERSION));
-	read_text("/proc/cpuinfo", &text);
-	set_value(machine, "cpu", &text, "model name");
-	json_object_set_new(machine, "cores", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(machine, "memory_bytes",
-		json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
-	if (!uname(&name)) {
-		json_object_set_new(machine, "host", json_string(name.nodename));
-		json_object_set_new(
-			machine, "kernel", json_sprintf("%s %s", name.sysname, name.release));
-	}
-	read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", &text);
-	set_line(machine, "governor", &text);
-	read_text("/etc/os-release", &text);
-	set_value(machine, "distribution", &text, "PRETTY_NAME");
-	set_git(machine);
-	str_release(&text);
-	return machine;
+	put(out, "cpu", cpu_text());
+	json_object_set_new(out, "cores", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+	json_object_set_new(out, "memory_bytes", json_integer((json_int_t)pages * page));
+	put(out, "governor", read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+	put(out, "kernel", kernel_text());
+	put(out, "distribution", read_key("/etc/os-release", "PRETTY_NAME", '='));
+	put_git(out);
+	json_object_set_new(out, "culprit", json_string(CULPRIT_VERSION));
+	return out;
 }
 
-/* A process's CPU time from the scheduler, which counts in nanoseconds; the ticks of /proc/PID/stat
- * where the kernel does not tell. The dead children's time is known in ticks only. */
-static double tree_seconds(pid_t root, unsigned *count)
+/* ---- where the CPU time went ---- */
+
+static void read_whole_machine(struct cpu_times *out)
 {
-	double tick = 1.0 / (double)sysconf(_SC_CLK_TCK), seconds = 0;
-	pid_t *pids;
-	size_t n = tree_below(root, &pids);
+	enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
+	double tick = (double)sysconf(_SC_CLK_TCK), value[FIELDS] = {0};
+	char *line = read_line("/proc/stat"), *p = line ? line + strcspn(line, " ") : NULL;
 
-	*count = 0;
-	for (size_t i = 0; i <= n; i++) {
-		struct proc_stat stat;
-		clockid_t clock;
-		pid_t pid = i < n ? pids[i] : root;
-
-		if (!proc_stat_read(pid, &stat))
-			continue;
-		++*count;
-		if (!clock_getcpuclockid(pid, &clock) && clock_read_ns(clock))
-			seconds += (double)clock_read_ns(clock) / 1e9;
-		else
-			seconds += (double)(stat.user + stat.system) * tick;
-		seconds += (double)(stat.child_user + stat.child_system) * tick;
-	}
-	free(pids);
-	return seconds;
+	for (int i = 0; p && i < FIELDS; i++)
+		value[i] = (double)strtoull(p, &p, 10) / tick;
+	out->busy = value[USER] + value[NICE] + value[SYSTEM] + value[IRQ] + value[SOFTIRQ];
+	out->idle = value[IDLE] + value[IOWAIT];
+	out->steal = value[STEAL];
+	free(line);
 }
 
 void cpu_times_read(struct cpu_times *out, pid_t root)
 {
-	double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
-	unsigned long long v[8] = {0};
-	struct str text = STR_INIT;
-	char *at;
+	struct process_tree tree = {0};
 
 	*out = (struct cpu_times){0};
-	if (root > 0)
-		out->service = tree_seconds(root, &out->processes);
+	read_whole_machine(out);
 	out->self = (double)clock_process_cpu_ns() / 1e9;
-	read_text("/proc/stat", &text);
-	at = text.p ? text.p + strcspn(text.p, " ") : NULL;
-	for (int i = 0; at && i < 8; i++)
-		v[i] = strtoull(at, &at, 10);
-	/* user nice system idle iowait irq softirq steal */
-	out->busy = (double)(v[0] + v[1] + v[2] + v[5] + v[6]) * tick;
-	out->idle = (double)(v[3] + v[4]) * tick;
-	out->steal = (double)v[7] * tick;
-	str_release(&text);
+	if (!root)
+		return;
+	process_tree_read(&tree, root);
+	for (size_t i = 0; i < tree.n; i++) {
+		out->service += tree.items[i].cpu_s + tree.items[i].children_cpu_s;
+		out->processes += tree.items[i].state != 'Z';
+	}
+	process_tree_release(&tree);
 }

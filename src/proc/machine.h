@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* CPU model, cores, memory, kernel, governor, distribution; git commit and dirty flag of the current
- * folder where there is one; culprit's version. A new reference. */
+/* CPU model, cores, memory, kernel, governor, distribution; git commit and dirty flag of the
+ * current folder where there is one; culprit's version. A new reference. */
 json_t *machine_describe(void);
 
 /* CPU seconds since boot. */

@@ -1,110 +1,191 @@
 #include "proc/port.h"
 
-#include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/mem.h"
+#include "proc/tree.h"
 
-enum { TABLE_MAX = 64 << 20, SOCKETS_MAX = 16, STATE_LISTEN = 0x0a };
-
-/* Inodes of the listening sockets on this port, in /proc/net/tcp or tcp6. */
-static size_t listening(const char *table, unsigned port, unsigned long long *inodes, size_t n)
+bool port_is_local(const struct sock_address *address)
 {
-	struct file_bytes file;
-	const char *at, *end;
+	struct sock_address any_port = *address;
+	int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool local;
 
-	if (file_open_bytes(table, TABLE_MAX, &file, NULL))
-		return n;
-	end = file.data + file.len;
-	for (at = file.data; at < end && n < SOCKETS_MAX;) {
-		const char *line_end = memchr(at, '\n', (size_t)(end - at));
-		char line[256], *field[12] = {0}, *rest = line, *colon;
-		size_t len = (size_t)((line_end ? line_end : end) - at);
-
-		snprintf(line, sizeof(line), "%.*s", (int)(len < 255 ? len : 255), at);
-		at += len + 1;
-		for (int i = 0; i < 10; i++)
-			field[i] = strtok_r(rest, " ", &rest);
-		colon = field[9] && field[1] ? strrchr(field[1], ':') : NULL;
-		if (colon && strtoul(colon + 1, NULL, 16) == port &&
-			strtoul(field[3], NULL, 16) == STATE_LISTEN)
-			inodes[n++] = strtoull(field[9], NULL, 10);
-	}
-	file_close_bytes(&file);
-	return n;
+	if (fd < 0)
+		return false;
+	if (address->storage.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)&any_port.storage)->sin6_port = 0;
+	else
+		((struct sockaddr_in *)&any_port.storage)->sin_port = 0;
+	/* only an address of this machine can be bound to */
+	local = !bind(fd, (struct sockaddr *)&any_port.storage, any_port.len);
+	close(fd);
+	return local;
 }
 
-static int holds(const char *pid, const unsigned long long *inodes, size_t n)
+/* An IP address as IPv6 has it (IPv4 mapped), and a port. */
+struct place {
+	struct in6_addr ip;
+	unsigned port;
+};
+
+static void map_v4(struct in6_addr *out, uint32_t v4)
 {
-	char path[300], target[64], want[40];
+	*out = (struct in6_addr){0};
+	out->s6_addr32[2] = htonl(0xffff);
+	out->s6_addr32[3] = v4;
+}
+
+static struct place place_of(const struct sock_address *a)
+{
+	struct place p = {0};
+
+	if (a->storage.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->storage;
+
+		p.ip = in6->sin6_addr;
+		p.port = ntohs(in6->sin6_port);
+	} else {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&a->storage;
+
+		map_v4(&p.ip, in->sin_addr.s_addr);
+		p.port = ntohs(in->sin_port);
+	}
+	return p;
+}
+
+/* Eight hexadecimal digits a word, each word in the machine's byte order; then ":" and the port. */
+static bool read_place(const char *text, bool v6, struct place *out)
+{
+	char word[9] = "";
+
+	for (int i = 0; i < (v6 ? 4 : 1); i++, text += 8) {
+		memcpy(word, text, 8);
+		if (strspn(word, "0123456789ABCDEFabcdef") != 8)
+			return false;
+		if (v6)
+			out->ip.s6_addr32[i] = (uint32_t)strtoul(word, NULL, 16);
+		else
+			map_v4(&out->ip, (uint32_t)strtoul(word, NULL, 16));
+	}
+	out->port = *text == ':' ? (unsigned)strtoul(text + 1, NULL, 16) : 0;
+	return out->port != 0;
+}
+
+static bool leads_to(const struct place *wanted, const struct place *listener)
+{
+	struct in6_addr any4;
+
+	map_v4(&any4, 0);
+	return wanted->port == listener->port &&
+	       (!memcmp(&wanted->ip, &listener->ip, sizeof(wanted->ip)) ||
+		       IN6_IS_ADDR_UNSPECIFIED(&listener->ip) ||
+		       (IN6_IS_ADDR_V4MAPPED(&wanted->ip) &&
+			       !memcmp(&any4, &listener->ip, sizeof(any4))));
+}
+
+/* One line of /proc/net/tcp: sl local remote state tx:rx tr:when retrnsmt uid timeout inode … */
+static void read_line(char *line, bool v6, const struct place *wanted, struct port_sockets *out)
+{
+	enum { LOCAL = 1, STATE = 3, INODE = 9, FIELDS };
+	char *field[FIELDS] = {0}, *rest = NULL;
+	struct place listener;
+	int n = 0;
+
+	for (char *p = strtok_r(line, " \n", &rest); p && n < FIELDS; n++) {
+		field[n] = p;
+		p = strtok_r(NULL, " \n", &rest);
+	}
+	if (n < FIELDS || strcmp(field[STATE], "0A") != 0 ||
+		strlen(field[LOCAL]) < (v6 ? 34u : 10u) ||
+		!read_place(field[LOCAL], v6, &listener) || !leads_to(wanted, &listener))
+		return;
+	if (out->n < sizeof(out->inodes) / sizeof(out->inodes[0]))
+		out->inodes[out->n++] = strtoull(field[INODE], NULL, 10);
+}
+
+void port_listeners(const struct sock_address *address, struct port_sockets *out)
+{
+	static const char *const FILES[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+	struct place wanted = place_of(address);
+
+	out->n = 0;
+	for (int v6 = 0; v6 < 2; v6++) {
+		FILE *file = fopen(FILES[v6], "re");
+		char *line = NULL;
+		size_t cap = 0;
+
+		while (file && getline(&line, &cap, file) > 0)
+			read_line(line, v6, &wanted, out);
+		free(line);
+		if (file)
+			fclose(file);
+	}
+}
+
+static bool holds(pid_t pid, const struct port_sockets *sockets, bool *hidden)
+{
+	char path[320], target[64];
 	struct dirent *entry;
+	bool found = false;
 	DIR *folder;
-	int found = 0;
 
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	folder = opendir(path);
-	while (folder && !found && (entry = readdir(folder))) {
-		ssize_t len = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
+	if (!folder) {
+		*hidden |= errno == EACCES || errno == EPERM;
+		return false;
+	}
+	while (!found && (entry = readdir(folder))) {
+		ssize_t n;
 
-		target[len > 0 ? len : 0] = '\0';
-		for (size_t i = 0; i < n && !found; i++) {
-			snprintf(want, sizeof(want), "socket:[%llu]", inodes[i]);
-			found = !strcmp(target, want);
-		}
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, entry->d_name);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 9)
+			continue;
+		target[n] = '\0';
+		if (strncmp(target, "socket:[", 8) != 0)
+			continue;
+		for (size_t i = 0; i < sockets->n; i++)
+			found |= strtoull(target + 8, NULL, 10) == sockets->inodes[i];
+	}
+	closedir(folder);
+	return found;
+}
+
+static pid_t holder_anywhere(const struct port_sockets *sockets, bool *hidden)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (folder && !found && (entry = readdir(folder))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && holds(pid, sockets, hidden))
+			found = pid;
 	}
 	if (folder)
 		closedir(folder);
 	return found;
 }
 
-size_t port_holders(unsigned port, pid_t **out)
+pid_t port_holder(const struct port_sockets *sockets, pid_t root, bool *hidden)
 {
-	unsigned long long inodes[SOCKETS_MAX];
-	size_t n_inodes = listening("/proc/net/tcp", port, inodes, 0), n = 0, cap = 0;
-	struct dirent *entry;
-	DIR *folder;
+	struct process_tree tree = {0};
+	pid_t found = 0;
 
-	*out = NULL;
-	n_inodes = listening("/proc/net/tcp6", port, inodes, n_inodes);
-	if (!n_inodes)
-		return 0;
-	folder = opendir("/proc");
-	while (folder && (entry = readdir(folder))) {
-		if (!isdigit((unsigned char)entry->d_name[0]) ||
-			!holds(entry->d_name, inodes, n_inodes))
-			continue;
-		*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
-		(*out)[n++] = (pid_t)strtol(entry->d_name, NULL, 10);
-	}
-	if (folder)
-		closedir(folder);
-	return n;
-}
-
-void port_holder_text(struct str *out, pid_t pid)
-{
-	char path[40], command[160];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, command, sizeof(command) - 1);
-	if (fd >= 0)
-		close(fd);
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)command[i] < ' ')
-			command[i] = ' ';
-	while (n > 0 && command[n - 1] == ' ')
-		n--;
-	command[n > 0 ? n : 0] = '\0';
-	str_addf(out, "pid %d", (int)pid);
-	if (n > 0)
-		str_addf(out, " (%s)", command);
+	*hidden = false;
+	if (!root)
+		return holder_anywhere(sockets, hidden);
+	process_tree_read(&tree, root);
+	for (size_t i = 0; i < tree.n && !found; i++)
+		if (holds(tree.items[i].pid, sockets, hidden))
+			found = tree.items[i].pid;
+	process_tree_release(&tree);
+	return found;
 }

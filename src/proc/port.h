@@ -1,16 +1,29 @@
-/* Who listens on a TCP port of this machine, from /proc/net/tcp. */
+/* Who listens on a TCP port of this machine (/proc/net/tcp, tcp6 and the descriptors in /proc). */
 #ifndef CULPRIT_PROC_PORT_H
 #define CULPRIT_PROC_PORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "base/str.h"
+#include "net/sock.h"
 
-/* The pids that hold a listening socket on this port; *out is freed by the caller. The number of them:
- * 0 where nobody listens, or where whoever does may not be looked at. */
-size_t port_holders(unsigned port, pid_t **out);
+/* Listening sockets that an address leads to, by inode. */
+struct port_sockets {
+	uint64_t inodes[64];
+	size_t n;
+};
 
-/* "pid 123 (gunicorn: master …)" */
-void port_holder_text(struct str *out, pid_t pid);
+/* Is it an address of this machine? */
+bool port_is_local(const struct sock_address *address);
+
+void port_listeners(const struct sock_address *address, struct port_sockets *out);
+
+/*
+ * A process that holds one of the sockets: of the tree at or below `root`, or of any where root is
+ * 0. 0 where none was found; *hidden then says that descriptors of some process could not be read.
+ */
+pid_t port_holder(const struct port_sockets *sockets, pid_t root, bool *hidden);
 
 #endif

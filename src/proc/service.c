@@ -3,380 +3,355 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "net/http_response.h"
-#include "net/sock.h"
-#include "net/url.h"
+#include "base/str.h"
 #include "proc/keeper.h"
 #include "proc/port.h"
+#include "proc/probe.h"
 #include "proc/tree.h"
 
-enum { TAIL_LINES = 10, TAIL_BYTES = 1200, ADDRESSES = 4 };
-#define PROBE_EVERY_NS (10 * NS_PER_MS)
-#define PROBE_TIMEOUT_NS (2 * NS_PER_S)
+/* Between two tries whether it is ready; of one try, after which a new connection is made. */
+#define POLL_NS (15 * NS_PER_MS)
+#define TRY_NS  (5 * NS_PER_S)
+#define LAST_NS (100 * NS_PER_MS) /* the least for a try, so that the last one says what is wrong  \
+				   */
+/* For the keeper to kill what is left, over what the service was given to stop. */
+#define KILL_NS (5 * NS_PER_S)
+
+enum { TAIL_LINES = 10, TAIL_BYTES = 1200, MARK_TEXT = 64 };
+
+/* In the environment of the service and so of whatever it starts. Where even the keeper was killed,
+ * this finds what it kept. */
+#define MARK "CULPRIT_SERVICE"
 
 struct service {
 	struct keeper keeper;
-	struct service_spec spec;
+	uint64_t stop_timeout_ns, start_ns;
 	char *log_path;
-	bool ended;
-	int status; /* wait status, once ended */
+	char mark[MARK_TEXT]; /* MARK=… */
+	bool gone;            /* the keeper has ended: nothing is left */
+	bool ended;           /* the service's first process has … */
+	int status;           /* … with this wait status */
+	int failed;           /* errno where it could not be started */
+	double ended_s;       /* after its start */
 };
 
-/* ---- is it ready? ---- */
-
-struct probe {
-	struct url url;
-	struct str request;
-	struct sock_address addresses[ADDRESSES];
-	size_t n;
-	struct str last; /* what the last try met, for the message */
-};
-
-static void probe_release(struct probe *p)
+/* The last lines of the service's output, indented, after ". Its last output:". */
+static void add_tail(struct str *out, const char *log_path)
 {
-	url_release(&p->url);
-	str_release(&p->request);
-	str_release(&p->last);
-}
+	char text[TAIL_BYTES + 1];
+	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	off_t from = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
+	ssize_t n = fd < 0 ? 0 : pread(fd, text, TAIL_BYTES, from);
+	char *p, *end;
+	int lines = 0;
 
-static int probe_init(struct probe *p, const char *url, struct err *err)
-{
-	int rc;
-
-	*p = (struct probe){0};
-	rc = url_parse(&p->url, url, err);
-	if (!rc && p->url.tls)
-		rc = err_set(err, ERR_USAGE, "%s: a ready URL is http", url);
-	if (!rc)
-		rc = sock_resolve(p->url.host, p->url.port, p->addresses, ADDRESSES, &p->n, err);
-	if (!rc)
-		str_addf(&p->request,
-			"GET %s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: culprit\r\nAccept: */*\r\n"
-			"Connection: close\r\n\r\n",
-			p->url.path, p->url.host, p->url.port);
-	return rc;
-}
-
-static bool wait_for(int fd, short events, uint64_t until_ns)
-{
-	struct pollfd poll_fd = {fd, events, 0};
-	uint64_t now = clock_now_ns();
-
-	return now < until_ns && poll(&poll_fd, 1, (int)((until_ns - now) / NS_PER_MS) + 1) > 0;
-}
-
-static int probe_connect(const struct sock_address *to, uint64_t until_ns)
-{
-	int fd = sock_connect(to);
-
-	if (fd >= 0 && (!wait_for(fd, POLLOUT, until_ns) || sock_error(fd))) {
+	if (fd >= 0)
 		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void probe_says(struct probe *p, const char *text)
-{
-	str_clear(&p->last);
-	str_add(&p->last, text);
-}
-
-/* The status that one GET is answered with; 0 where none came. */
-static unsigned probe_status(struct probe *p, int fd, uint64_t until_ns)
-{
-	struct http_response response;
-	struct http_memo memo = {0};
-	char buffer[16384];
-	size_t n = 0, used;
-	ssize_t got;
-
-	http_response_init(&response, false);
-	if (send(fd, p->request.p, p->request.len, MSG_NOSIGNAL) != (ssize_t)p->request.len) {
-		probe_says(p, "the connection was closed at once");
-		return 0;
-	}
-	while (wait_for(fd, POLLIN, until_ns)) {
-		got = recv(fd, buffer + n, sizeof(buffer) - n, 0);
-		if (got < 0 && errno == EAGAIN)
-			continue;
-		if (got <= 0) {
-			probe_says(p, "the connection was closed before an answer");
-			return 0;
-		}
-		n += (size_t)got;
-		if (http_response_feed(&response, &memo, buffer, n, &used) == HTTP_MALFORMED) {
-			probe_says(p, "the answer is not HTTP");
-			return 0;
-		}
-		memmove(buffer, buffer + used, n - used);
-		n -= used;
-		if (response.status >= 200)
-			return response.status;
-	}
-	probe_says(p, "no answer in time");
-	return 0;
-}
-
-/* One try: true when the answer is 2xx. */
-static bool probe_try(struct probe *p)
-{
-	uint64_t until = clock_now_ns() + PROBE_TIMEOUT_NS;
-	unsigned status = 0;
-	int fd = -1;
-
-	for (size_t i = 0; i < p->n && fd < 0; i++)
-		fd = probe_connect(&p->addresses[i], until);
-	if (fd < 0) {
-		probe_says(p, "nobody listens on ");
-		str_addf(&p->last, "%s:%s", p->url.host, p->url.port);
-		return false;
-	}
-	status = probe_status(p, fd, until);
-	close(fd);
-	if (status) {
-		str_clear(&p->last);
-		str_addf(&p->last, "the last answer had status %u", status);
-	}
-	return status >= 200 && status < 300;
-}
-
-static int stopped(const atomic_bool *stop, struct err *err)
-{
-	return stop && atomic_load(stop) ? err_set(err, ERR_STOPPED, "stopped") : 0;
-}
-
-int service_wait_ready(
-	const char *url, uint64_t timeout_ns, const atomic_bool *stop, struct err *err)
-{
-	uint64_t end = clock_now_ns() + timeout_ns;
-	struct probe p;
-	int rc = probe_init(&p, url, err);
-
-	while (!rc && !(rc = stopped(stop, err)) && !probe_try(&p)) {
-		if (clock_now_ns() >= end)
-			rc = err_set(err, ERR_SERVICE, "%s: the service is not there: %s", url,
-				str_text(&p.last));
-		else
-			clock_sleep_ns(PROBE_EVERY_NS);
-	}
-	probe_release(&p);
-	return rc;
-}
-
-/* ---- its output, for messages ---- */
-
-/* Adds the last lines of the log, indented. */
-static void add_tail(struct str *out, const char *path)
-{
-	struct file_bytes file;
-	size_t from, lines = 0;
-
-	if (file_open_bytes(path, (size_t)1 << 40, &file, NULL) || !file.len) {
-		str_add(out, "\n  (it printed nothing)");
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	if (n <= 0) {
+		str_add(out, " (it printed nothing)");
 		return;
 	}
-	from = file.len;
-	while (from && file.len - from < TAIL_BYTES) {
-		if (file.data[from - 1] == '\n' && from < file.len && ++lines == TAIL_LINES)
+	end = text + n;
+	for (p = end; p > text; p--)
+		if (p[-1] == '\n' && ++lines == TAIL_LINES)
 			break;
-		from--;
-	}
-	str_add(out, "\nthe last that it printed:\n  ");
-	for (size_t i = from; i < file.len; i++) {
-		if (file.data[i] == '\n' && i + 1 < file.len)
+	if (p == text && from) /* begin with a whole line where there is one */
+		p = memchr(text, '\n', (size_t)n) ? (char *)memchr(text, '\n', (size_t)n) + 1
+						  : text;
+	str_add(out, ". Its last output:\n  ");
+	for (; p < end; p++) {
+		if (*p == '\n')
 			str_add(out, "\n  ");
-		else if (file.data[i] != '\n' && file.data[i] != '\0')
-			str_add_char(out, file.data[i]);
+		else if (*p == '\t' || (unsigned char)*p >= ' ')
+			str_add_char(out, *p == 0x7f ? '?' : *p);
+		else if (*p != '\r')
+			str_add_char(out, '?');
 	}
-	file_close_bytes(&file);
 }
 
-static int with_tail(const struct service *s, struct err *err)
+/* err becomes "what (it ended …). Its last output: …". */
+static int fail(struct err *err, const char *log_path, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(struct err *err, const char *log_path, const char *format, ...)
 {
 	struct str text = STR_INIT;
+	va_list args;
+	int rc;
 
-	str_add(&text, err->text);
-	add_tail(&text, s->log_path);
-	snprintf(err->text, sizeof(err->text), "%s", text.p);
+	va_start(args, format);
+	str_vaddf(&text, format, args);
+	va_end(args);
+	if (log_path)
+		add_tail(&text, log_path);
+	rc = err_set(err, ERR_SERVICE, "%s", text.p);
 	str_release(&text);
-	return -(int)err->kind;
-}
-
-/* ---- whose port is it? ---- */
-
-static bool is_below(pid_t pid, pid_t root)
-{
-	struct proc_stat stat;
-
-	for (int depth = 0; depth < 64 && pid > 1; depth++) {
-		if (pid == root)
-			return true;
-		if (!proc_stat_read(pid, &stat))
-			return false;
-		pid = stat.parent;
-	}
-	return false;
-}
-
-static int port_is_free(const struct probe *p, struct err *err)
-{
-	unsigned port = (unsigned)strtoul(p->url.port, NULL, 10);
-	uint64_t until = clock_now_ns() + PROBE_TIMEOUT_NS;
-	struct str who = STR_INIT;
-	pid_t *pids;
-	int fd = -1, rc;
-
-	for (size_t i = 0; i < p->n && fd < 0; i++)
-		fd = probe_connect(&p->addresses[i], until);
-	if (fd < 0)
-		return 0;
-	close(fd);
-	if (port_holders(port, &pids))
-		port_holder_text(&who, pids[0]);
-	else
-		str_add(&who, "a process that may not be looked at");
-	rc = err_set(err, ERR_SERVICE,
-		"port %u is in use by %s, so it would answer in place of the service; stop it, or "
-		"give the service another port",
-		port, who.p);
-	free(pids);
-	str_release(&who);
 	return rc;
 }
 
-/* Whoever listens must be of the service. Where it may not be looked at, it is believed. */
-static int port_is_ours(const struct service *s, const struct probe *p, struct err *err)
+/* ---- what the keeper tells ---- */
+
+static void hear(struct service *s)
 {
-	unsigned port = (unsigned)strtoul(p->url.port, NULL, 10);
-	struct str who = STR_INIT;
-	pid_t *pids;
-	size_t n = port_holders(port, &pids);
-	bool ours = !n;
-	int rc = 0;
+	struct keeper_message m;
+	ssize_t n;
 
-	for (size_t i = 0; i < n && !ours; i++)
-		ours = is_below(pids[i], s->keeper.pid);
-	if (!ours) {
-		port_holder_text(&who, pids[0]);
-		rc = err_set(err, ERR_SERVICE,
-			"port %u is answered by %s, which the service did not start", port, who.p);
+	while (!s->gone && (n = read(s->keeper.events, &m, sizeof(m))) >= 0) {
+		if (n != sizeof(m)) {
+			s->gone = true;
+		} else if (m.event == KEEPER_ENDED) {
+			s->ended = true;
+			s->status = m.value;
+			s->ended_s = (double)(clock_now_ns() - s->start_ns) / 1e9;
+		} else if (m.event == KEEPER_FAILED) {
+			s->failed = m.value;
+		}
 	}
-	free(pids);
-	str_release(&who);
-	return rc;
-}
-
-/* ---- start and stop ---- */
-
-static char **make_env(const char *const *more)
-{
-	extern char **environ;
-	size_t n = 0, added = 0;
-	char **env;
-
-	while (environ[n])
-		n++;
-	while (more && more[added])
-		added++;
-	env = mem_zalloc(n + added + 1, sizeof(*env));
-	n = 0;
-	for (char **e = environ; *e; e++) {
-		size_t name = strcspn(*e, "=") + 1;
-		bool replaced = false;
-
-		for (size_t i = 0; i < added && !replaced; i++)
-			replaced = !strncmp(*e, more[i], name);
-		if (!replaced)
-			env[n++] = *e;
-	}
-	for (size_t i = 0; i < added; i++)
-		env[n++] = (char *)more[i];
-	return env;
 }
 
 int service_check(struct service *s, struct err *err)
 {
-	if (!s->ended)
-		s->ended = keeper_poll(&s->keeper, &s->status);
-	if (!s->ended)
-		return 0;
-	if (WIFSIGNALED(s->status))
-		err_set(err, ERR_SERVICE, "the service was ended by signal %d (%s): %s",
-			WTERMSIG(s->status), strsignal(WTERMSIG(s->status)), s->spec.command);
-	else
-		err_set(err, ERR_SERVICE, "the service ended with exit code %d: %s",
-			WEXITSTATUS(s->status), s->spec.command);
-	return with_tail(s, err);
+	char after[NUM_TEXT];
+
+	hear(s);
+	if (s->failed)
+		return err_errno(err, ERR_SERVICE, s->failed, "the service could not be started");
+	if (s->ended && WIFSIGNALED(s->status))
+		return fail(err, s->log_path, "the service was killed by signal %d (%s) after %s",
+			WTERMSIG(s->status), strsignal(WTERMSIG(s->status)),
+			num_duration(s->ended_s, after));
+	/* with 0 it may have left daemons, which the keeper keeps */
+	if (s->ended && (s->gone || WEXITSTATUS(s->status)))
+		return fail(err, s->log_path, "the service ended with exit code %d after %s",
+			WEXITSTATUS(s->status), num_duration(s->ended_s, after));
+	if (s->gone)
+		return fail(err, s->log_path, "the service was killed together with its keeper");
+	return 0;
 }
 
-static int wait_started(
-	struct service *s, struct probe *p, const atomic_bool *stop, struct err *err)
+/* ---- is it ready ---- */
+
+struct waiting {
+	struct service *service; /* or NULL */
+	const atomic_bool *stop;
+};
+
+static bool is_over(void *arg)
 {
-	uint64_t end = clock_now_ns() + s->spec.ready_timeout_ns;
-	char limit[NUM_TEXT];
+	struct waiting *w = arg;
+
+	return (w->stop && atomic_load(w->stop)) || (w->service && service_check(w->service, NULL));
+}
+
+static int wait_ready(struct probe *probe, struct waiting *w, uint64_t timeout_ns, struct err *err)
+{
+	uint64_t end = clock_now_ns() + timeout_ns;
+	const char *log_path = w->service ? w->service->log_path : NULL;
+	char time[NUM_TEXT];
 	int rc;
 
+	probe->give_up = is_over;
+	probe->arg = w;
 	for (;;) {
-		rc = service_check(s, err);
-		if (!rc)
-			rc = stopped(stop, err);
-		if (rc || probe_try(p))
+		uint64_t now = clock_now_ns(), left = end > now + LAST_NS ? end - now : LAST_NS;
+
+		if (probe_try(probe, left < TRY_NS ? left : TRY_NS))
+			return 0;
+		if (w->stop && atomic_load(w->stop))
+			return err_set(err, ERR_STOPPED, "stopped while the service was starting");
+		rc = w->service ? service_check(w->service, err) : 0;
+		if (rc)
+			return err_prefix(err, "not ready");
+		if (clock_now_ns() >= end)
 			break;
-		if (clock_now_ns() >= end) {
-			err_set(err, ERR_SERVICE,
-				"the service was not ready after %s (%s: %s); give it longer with "
-				"`ready_timeout:`, or mend `ready:`",
-				num_duration((double)s->spec.ready_timeout_ns / 1e9, limit),
-				s->spec.ready, str_text(&p->last));
-			return with_tail(s, err);
-		}
-		clock_sleep_ns(PROBE_EVERY_NS);
+		clock_sleep_ns(POLL_NS);
 	}
-	return rc ? rc : port_is_ours(s, p, err);
+	return fail(err, log_path, "the service was not ready after %s: %s%s%s:%s%s: %s",
+		num_duration((double)timeout_ns / 1e9, time), probe->connect_only ? "" : "GET ",
+		probe->connect_only ? "" : "http://", probe->url.host, probe->url.port,
+		probe->connect_only ? "" : probe->url.path, probe->why);
+}
+
+int service_wait_ready(const char *ready, const char *url, uint64_t timeout_ns,
+	const atomic_bool *stop, struct err *err)
+{
+	struct waiting w = {.stop = stop};
+	struct probe probe;
+	int rc = probe_init(&probe, ready ? ready : url, !ready, err);
+
+	if (!rc)
+		rc = wait_ready(&probe, &w, timeout_ns, err);
+	probe_release(&probe);
+	return rc;
+}
+
+/* ---- whose port is it ---- */
+
+static int check_port_free(const struct probe *probe, struct err *err)
+{
+	char address[SOCK_TEXT], command[96];
+	struct port_sockets sockets;
+	bool hidden;
+
+	for (size_t i = 0; i < probe->n_addresses; i++) {
+		const struct sock_address *a = &probe->addresses[i];
+		pid_t pid;
+
+		if (!port_is_local(a))
+			continue;
+		port_listeners(a, &sockets);
+		if (!sockets.n)
+			continue;
+		sock_text(a, address);
+		pid = port_holder(&sockets, 0, &hidden);
+		if (pid)
+			return err_set(err, ERR_SERVICE,
+				"%s is in use by process %d (%s); stop it, or give the service "
+				"another port",
+				address, (int)pid, process_command(pid, command, sizeof(command)));
+		return err_set(err, ERR_SERVICE,
+			"%s is in use by a process of another user; stop it, or give the service "
+			"another port",
+			address);
+	}
+	return 0;
+}
+
+/* Somebody listens there now: is it a process of the service? Where that cannot be seen, it is
+ * taken to be, for the port was free before. */
+static int check_port_ours(const struct service *s, const struct probe *probe, struct err *err)
+{
+	char address[SOCK_TEXT], command[96];
+	struct port_sockets sockets;
+	bool hidden, other;
+	bool ours = false;
+	pid_t pid = 0;
+
+	for (size_t i = 0; i < probe->n_addresses && !ours; i++) {
+		port_listeners(&probe->addresses[i], &sockets);
+		if (!sockets.n || !port_is_local(&probe->addresses[i]))
+			continue;
+		ours = port_holder(&sockets, s->keeper.pid, &hidden) || hidden;
+		if (!ours && !pid) {
+			pid = port_holder(&sockets, 0, &other);
+			sock_text(&probe->addresses[i], address);
+		}
+	}
+	if (ours || !pid)
+		return 0;
+	return err_set(err, ERR_SERVICE,
+		"%s is answered by process %d (%s), which the service's command did not start; let "
+		"the "
+		"command run it in the foreground, or leave out the command and start it yourself",
+		address, (int)pid, process_command(pid, command, sizeof(command)));
+}
+
+/* ---- start ---- */
+
+static bool is_same_name(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "=");
+
+	return !strncmp(a, b, len + 1);
+}
+
+/* The environment of culprit with `more` over it, and the mark. Free the array, not the texts. */
+static char **make_environment(const char *const *more, const char *mark)
+{
+	size_t n = 0, n_more = 0, used = 0;
+	char **env;
+
+	while (environ[n])
+		n++;
+	while (more && more[n_more])
+		n_more++;
+	env = mem_zalloc(n + n_more + 2, sizeof(*env));
+	for (size_t i = 0; i < n; i++) {
+		bool replaced = is_same_name(mark, environ[i]);
+
+		for (size_t j = 0; j < n_more; j++)
+			replaced |= is_same_name(more[j], environ[i]);
+		if (!replaced)
+			env[used++] = environ[i];
+	}
+	for (size_t j = 0; j < n_more; j++) {
+		bool replaced = false;
+
+		for (size_t later = j + 1; later < n_more; later++)
+			replaced |= is_same_name(more[later], more[j]);
+		if (!replaced)
+			env[used++] = (char *)more[j];
+	}
+	env[used] = (char *)mark;
+	return env;
+}
+
+static int start_keeper(struct service *s, const struct service_spec *spec, struct err *err)
+{
+	struct keeper_spec k = {.command = spec->command, .folder = spec->folder};
+	char **env = make_environment(spec->env, s->mark);
+	int rc = 0;
+
+	k.env = env;
+	k.log = open(spec->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+	if (k.log < 0) {
+		rc = err_errno(err, ERR_SYSTEM, errno, "%s: the service's output cannot go there",
+			spec->log_path);
+		goto out;
+	}
+	rc = keeper_start(&s->keeper, &k);
+	if (rc)
+		rc = err_errno(err, ERR_SYSTEM, -rc, "cannot start a process for the service");
+	close(k.log);
+out:
+	free(env);
+	return rc;
 }
 
 int service_start(struct service **out, const struct service_spec *spec, const atomic_bool *stop,
 	struct err *err)
 {
 	struct service *s = mem_zalloc(1, sizeof(*s));
-	struct probe p;
-	char **env = NULL;
-	int log_fd = -1, rc;
+	struct waiting w = {.service = s, .stop = stop};
+	struct probe probe = {0};
+	struct stat folder;
+	int rc = 0;
 
-	s->spec = *spec;
-	s->keeper.orders = s->keeper.reports = -1;
+	*out = NULL;
+	s->keeper = (struct keeper){.life = -1, .events = -1};
 	s->log_path = mem_strdup(spec->log_path);
-	rc = probe_init(&p, spec->ready, err);
+	s->stop_timeout_ns = spec->stop_timeout_ns;
+	s->start_ns = clock_now_ns();
+	snprintf(s->mark, sizeof(s->mark), MARK "=%d-%llu", (int)getpid(),
+		(unsigned long long)s->start_ns);
+	if (spec->folder && (stat(spec->folder, &folder) || !S_ISDIR(folder.st_mode)))
+		rc = err_set(err, ERR_SERVICE, "%s: the folder to run the service in is not there",
+			spec->folder);
 	if (!rc)
-		rc = port_is_free(&p, err);
-	if (rc)
-		goto out;
-	log_fd = open(s->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-	if (log_fd < 0) {
-		rc = err_errno(err, ERR_SYSTEM, errno, "%s: cannot be written", s->log_path);
-		goto out;
-	}
-	env = make_env(spec->env);
-	rc = keeper_start(&s->keeper, spec->command, env, spec->folder, log_fd, err);
+		rc = probe_init(&probe, spec->ready ? spec->ready : spec->url, !spec->ready, err);
 	if (!rc)
-		rc = wait_started(s, &p, stop, err);
-out:
-	if (log_fd >= 0)
-		close(log_fd);
-	free(env);
-	probe_release(&p);
+		rc = check_port_free(&probe, err);
+	if (!rc)
+		rc = start_keeper(s, spec, err);
+	if (!rc)
+		rc = wait_ready(&probe, &w, spec->ready_timeout_ns, err);
+	if (!rc)
+		rc = check_port_ours(s, &probe, err);
+	probe_release(&probe);
 	if (rc)
 		service_stop(s);
 	else
@@ -384,16 +359,85 @@ out:
 	return rc;
 }
 
-void service_stop(struct service *s)
-{
-	if (!s)
-		return;
-	keeper_stop(&s->keeper, s->ended ? 0 : s->spec.stop_timeout_ns);
-	free(s->log_path);
-	free(s);
-}
-
 pid_t service_pid(const struct service *s)
 {
-	return s->keeper.service;
+	return s->keeper.pid;
+}
+
+/* ---- stop ---- */
+
+static bool has_mark(pid_t pid, const char *mark)
+{
+	char path[40], *text = NULL;
+	size_t cap = 0;
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	file = fopen(path, "re");
+	while (file && !found && getdelim(&text, &cap, '\0', file) > 0)
+		found = !strcmp(text, mark);
+	free(text);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* The keeper was killed; what it kept belongs to init now, and is known by its mark alone. */
+static void kill_marked(const char *mark)
+{
+	uint64_t end = clock_now_ns() + KILL_NS;
+	struct process_tree all = {0};
+	bool found = true;
+
+	while (found && clock_now_ns() < end) {
+		found = false;
+		process_tree_read(&all, 1);
+		for (size_t i = 0; i < all.n; i++)
+			if (all.items[i].state != 'Z' && has_mark(all.items[i].pid, mark)) {
+				kill(all.items[i].pid, SIGKILL);
+				found = true;
+			}
+		if (found)
+			clock_sleep_ns(POLL_NS);
+	}
+	process_tree_release(&all);
+}
+
+static void wait_gone(struct service *s)
+{
+	uint64_t end = clock_now_ns() + s->stop_timeout_ns + KILL_NS;
+
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		struct pollfd p = {.fd = s->keeper.events, .events = POLLIN};
+
+		hear(s);
+		if (s->gone || now >= end)
+			return;
+		poll(&p, 1, (int)((end - now) / NS_PER_MS) + 1);
+	}
+}
+
+void service_stop(struct service *s)
+{
+	int status = 0;
+
+	if (!s)
+		return;
+	if (s->keeper.pid > 0) {
+		/* a keeper that has ended already left nothing to stop */
+		send(s->keeper.life, &s->stop_timeout_ns, sizeof(s->stop_timeout_ns), MSG_NOSIGNAL);
+		wait_gone(s);
+		close(s->keeper.life);
+		if (!s->gone) /* a process that even SIGKILL does not end (in state D) */
+			kill(s->keeper.pid, SIGKILL);
+		while (waitpid(s->keeper.pid, &status, 0) < 0 && errno == EINTR)
+			;
+		if (WIFSIGNALED(status))
+			kill_marked(s->mark);
+		close(s->keeper.events);
+	}
+	free(s->log_path);
+	free(s);
 }

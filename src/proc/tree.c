@@ -1,100 +1,143 @@
 #include "proc/tree.h"
 
-#include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
-static unsigned long long next_number(const char **p)
+/* A small file of /proc, NUL-terminated; its length, or −1. */
+static ssize_t read_small(const char *path, char *out, size_t size)
 {
-	char *end;
-	unsigned long long value = strtoull(*p, &end, 10);
-
-	*p = end + (*end == ' ');
-	return value;
-}
-
-static const char *skip_fields(const char *p, int n)
-{
-	while (n-- && *p) {
-		p += strcspn(p, " ");
-		p += *p == ' ';
-	}
-	return p;
-}
-
-bool proc_stat_read(pid_t pid, struct proc_stat *out)
-{
-	char path[40], line[1024];
-	const char *p;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
-	int fd;
+
+	if (fd < 0)
+		return -1;
+	do
+		n = read(fd, out, size - 1);
+	while (n < 0 && errno == EINTR);
+	close(fd);
+	if (n >= 0)
+		out[n] = '\0';
+	return n;
+}
+
+/* The precise clock of a process where it can be had; /proc counts in ticks of 10 ms. */
+static double precise_cpu_s(pid_t pid, double ticks_s)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+		return ticks_s;
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+bool process_read(pid_t pid, struct process *out)
+{
+	/* fields after the name, counted as proc(5) does */
+	enum { STATE = 3, PARENT = 4, UTIME = 14, STIME, CUTIME, CSTIME };
+	char path[40], text[1024], *p;
+	unsigned long long field[CSTIME + 1] = {0};
+	double tick = (double)sysconf(_SC_CLK_TCK);
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (read_small(path, text, sizeof(text)) <= 0)
 		return false;
-	n = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (n <= 0)
+	p = strrchr(text, ')'); /* the name may hold anything */
+	if (!p || !p[1] || !p[2])
 		return false;
-	line[n] = '\0';
-	/* the name may hold anything, so the fields are counted from its last parenthesis */
-	p = strrchr(line, ')');
-	if (!p || p[1] != ' ')
-		return false;
-	p += 2;
-	*out = (struct proc_stat){.pid = pid, .state = *p};
-	p = skip_fields(p, 1);
-	out->parent = (pid_t)next_number(&p);
-	p = skip_fields(p, 9);
-	out->user = next_number(&p);
-	out->system = next_number(&p);
-	out->child_user = next_number(&p);
-	out->child_system = next_number(&p);
+	*out = (struct process){.pid = pid, .state = p[2]};
+	p += 3;
+	for (int i = PARENT; i <= CSTIME; i++)
+		field[i] = strtoull(p, &p, 10);
+	out->parent = (pid_t)field[PARENT];
+	out->cpu_s = (double)(field[UTIME] + field[STIME]) / tick;
+	out->children_cpu_s = (double)(field[CUTIME] + field[CSTIME]) / tick;
 	return true;
 }
 
-static size_t all_processes(struct proc_stat **out)
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static void read_all(struct process_tree *all)
 {
 	DIR *folder = opendir("/proc");
 	struct dirent *entry;
-	size_t n = 0, cap = 0;
 
-	*out = NULL;
 	while (folder && (entry = readdir(folder))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
+		struct process p;
+
+		if (!is_number(entry->d_name) ||
+			!process_read((pid_t)strtol(entry->d_name, NULL, 10), &p))
 			continue;
-		*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
-		n += proc_stat_read((pid_t)strtol(entry->d_name, NULL, 10), &(*out)[n]);
+		all->items = mem_grow(all->items, &all->cap, all->n + 1, sizeof(*all->items));
+		all->items[all->n++] = p;
 	}
 	if (folder)
 		closedir(folder);
-	return n;
 }
 
-size_t tree_below(pid_t root, pid_t **out)
+static void take(struct process_tree *t, const struct process *p)
 {
-	struct proc_stat *all;
-	size_t n_all = all_processes(&all), n = 0, cap = 0;
+	t->items = mem_grow(t->items, &t->cap, t->n + 1, sizeof(*t->items));
+	t->items[t->n] = *p;
+	t->items[t->n++].cpu_s = precise_cpu_s(p->pid, p->cpu_s);
+}
 
-	*out = NULL;
-	/* breadth first: the ones found are looked at in turn as parents */
-	for (size_t at = 0; at <= n; at++) {
-		pid_t parent = at ? (*out)[at - 1] : root;
+void process_tree_read(struct process_tree *t, pid_t root)
+{
+	struct process_tree all = {0};
 
-		for (size_t i = 0; i < n_all; i++) {
-			if (all[i].parent != parent || all[i].state == 'Z')
-				continue;
-			*out = mem_grow(*out, &cap, n + 1, sizeof(**out));
-			(*out)[n++] = all[i].pid;
-		}
+	t->n = 0;
+	read_all(&all);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.items[i].pid == root)
+			take(t, &all.items[i]);
+	for (size_t done = 0; done < t->n; done++)
+		for (size_t i = 0; i < all.n; i++)
+			if (all.items[i].parent == t->items[done].pid)
+				take(t, &all.items[i]);
+	process_tree_release(&all);
+}
+
+void process_tree_release(struct process_tree *t)
+{
+	free(t->items);
+	*t = (struct process_tree){0};
+}
+
+char *process_command(pid_t pid, char *out, size_t size)
+{
+	char path[40];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	n = read_small(path, out, size);
+	for (ssize_t i = 0; i < n; i++)
+		if ((unsigned char)out[i] < ' ')
+			out[i] = ' ';
+	while (n > 0 && out[n - 1] == ' ')
+		out[--n] = '\0';
+	if (n > 0)
+		return out;
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	n = size > 3 ? read_small(path, out + 1, size - 2) : -1;
+	if (n <= 0) {
+		snprintf(out, size, "?");
+		return out;
 	}
-	free(all);
-	return n;
+	out[0] = '[';
+	n -= out[n] == '\n';
+	out[n + 1] = ']';
+	out[n + 2] = '\0';
+	return out;
 }

@@ -1,4 +1,7 @@
-/* Process trees, from /proc. */
+/*
+ * Processes as /proc tells of them: one, or a whole tree. Nothing here is atomic: a process may
+ * come or go while it is read, and one that has gone is simply not there.
+ */
 #ifndef CULPRIT_PROC_TREE_H
 #define CULPRIT_PROC_TREE_H
 
@@ -6,17 +9,27 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* A line of /proc/PID/stat, as far as it is used. CPU times in clock ticks. */
-struct proc_stat {
+struct process {
 	pid_t pid, parent;
-	char state;
-	unsigned long long user, system, child_user, child_system;
+	char state;            /* as in /proc/PID/stat: R, S, Z, … */
+	double cpu_s;          /* user and system, of all its threads */
+	double children_cpu_s; /* of its children that have ended and were waited for, and of theirs
+				*/
 };
 
-/* False where the process has gone. */
-bool proc_stat_read(pid_t pid, struct proc_stat *out);
+struct process_tree {
+	struct process *items; /* the root first, parents before their children */
+	size_t n, cap;
+};
 
-/* All living processes below root, root left out; *out is freed by the caller. The number of them. */
-size_t tree_below(pid_t root, pid_t **out);
+/* False when there is no such process. */
+bool process_read(pid_t pid, struct process *out);
+
+/* Everything at or below root. `t` starts all zero and keeps its memory from call to call. */
+void process_tree_read(struct process_tree *t, pid_t root);
+void process_tree_release(struct process_tree *t);
+
+/* The command line, cut to what fits; "[comm]" where it has none, "?" where it cannot be read. */
+char *process_command(pid_t pid, char *out, size_t size);
 
 #endif
