@@ -146,7 +146,7 @@ static int unit_parse(const char *text, const struct unit *units, const char *ta
 int num_parse_duration(const char *text, uint64_t min_ns, uint64_t max_ns, const char *what,
 	uint64_t *out_ns, struct err *err)
 {
-	double value;
+	double value = 0;
 	int rc = unit_parse(text, DURATIONS, "a duration such as 250ms, 10s or 2m", 0, 9e18, what,
 		&value, err);
 
@@ -168,7 +168,7 @@ int num_parse_duration(const char *text, uint64_t min_ns, uint64_t max_ns, const
 int num_parse_size(const char *text, uint64_t min_bytes, uint64_t max_bytes, const char *what,
 	uint64_t *out_bytes, struct err *err)
 {
-	double value;
+	double value = 0;
 	int rc = unit_parse(text, SIZES, "a size such as 512, 16k or 2M", (double)min_bytes,
 		(double)max_bytes, what, &value, err);
 
