@@ -183,78 +183,113 @@ static void count(struct tally *t, const struct interval *i, double truth)
 	t->inside += i->low <= truth && truth <= i->high;
 }
 
-/* What the estimates are estimates of: their means over many tables of the same size. */
+enum { SERVICE_FACTORS = 5 };
+
+/* What one table gave. */
+struct outcome {
+	struct rank_factor factors[SERVICE_FACTORS];
+	struct interval r2_interval;
+	double r2;
+	enum rank_model model;
+	bool together, above;
+};
+
+static void observe(struct outcome *o, size_t n, bool bent, uint64_t seed)
+{
+	struct dataset d;
+	struct rank_result r;
+	struct rng rng;
+	const struct rank_fit *fit;
+
+	rng_seed(&rng, seed, 30);
+	make_table(&d, n, SERVICE_FACTORS, seed);
+	for (size_t i = 0; i < n; i++)
+		d.y[i] = 10 + service(d.x + i, n, bent) + .4 * rng_normal(&rng);
+	learn(&r, &d, seed);
+	for (size_t j = 0; j < SERVICE_FACTORS; j++)
+		o->factors[j] = *factor(&r, j);
+	o->model = r.preferred;
+	fit = r.preferred == RANK_FOREST ? &r.forest : &r.linear;
+	o->r2 = fit->r2_mean;
+	o->r2_interval = fit->r2_interval;
+	o->together = factor(&r, 0)->group == factor(&r, 1)->group;
+	o->above = factor(&r, 0)->group < factor(&r, 2)->group &&
+		   factor(&r, 1)->group < factor(&r, 2)->group;
+	rank_release(&r);
+	dataset_release(&d);
+}
+
+/* What the estimates are estimates of: their means over many tables of the same size, of the tables
+ * that preferred the same model. */
+static void judge(
+	const struct outcome *o, size_t tables, enum rank_model model, struct tally tally[3])
+{
+	double importance[SERVICE_FACTORS] = {0}, effects[SERVICE_FACTORS] = {0}, r2 = 0, of = 0;
+
+	for (size_t t = 0; t < tables; t++)
+		of += o[t].model == model;
+	for (size_t t = 0; t < tables; t++) {
+		if (o[t].model != model)
+			continue;
+		r2 += o[t].r2 / of;
+		for (size_t j = 0; j < SERVICE_FACTORS; j++) {
+			importance[j] += o[t].factors[j].importance / of;
+			effects[j] += o[t].factors[j].effect_percent / of;
+		}
+	}
+	for (size_t t = 0; t < tables; t++) {
+		if (o[t].model != model)
+			continue;
+		count(&tally[2], &o[t].r2_interval, r2);
+		for (size_t j = 0; j < SERVICE_FACTORS; j++) {
+			if (importance[j] > .01)
+				count(&tally[0], &o[t].factors[j].importance_interval,
+					importance[j]);
+			count(&tally[1], &o[t].factors[j].effect_interval, effects[j]);
+		}
+	}
+}
+
+static double percent(double part, double of)
+{
+	return of > 0 ? 100 * part / of : NAN;
+}
+
 static void interval_tables(size_t tables)
 {
 	static const size_t SIZES[] = {16, 32, 64, 200, 500};
-	enum { P = 5 };
+	struct outcome *o = mem_zalloc(tables, sizeof(*o));
 
-	printf("| service | trials | forest preferred | importance of x1, x4 | its interval holds "
-	       "the mean | "
-	       "effect interval holds the mean | "
-	       "R² interval holds the mean | equals in one group | strong above weak |\n"
-	       "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
-	for (int bent = 0; bent < 2; bent++)
-		for (size_t c = 0; c < 5; c++) {
-			size_t n = SIZES[c], forests = 0, together = 0, above = 0;
-			double importance[P] = {0}, effects[P] = {0}, r2 = 0;
-			struct rank_factor *kept = mem_zalloc(tables * P, sizeof(*kept));
-			struct interval *r2s = mem_zalloc(tables, sizeof(*r2s));
-			struct tally i_tally = {0}, e_tally = {0}, r_tally = {0};
+	printf("| service | trials | forest preferred | importance interval holds | effect "
+	       "interval "
+	       "holds | R² interval holds | equals in one group | strong above weak |\n"
+	       "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+	for (size_t c = 0; c < 10; c++) {
+		struct tally tally[3] = {0};
+		double forests = 0, together = 0, above = 0, all = (double)tables;
+		bool bent = c >= 5;
 
-			for (size_t t = 0; t < tables; t++) {
-				struct dataset d;
-				struct rank_result r;
-				struct rng rng;
-
-				rng_seed(&rng, t, 30);
-				make_table(&d, n, P, t);
-				for (size_t i = 0; i < n; i++)
-					d.y[i] = 10 + service(d.x + i, n, bent) +
-						 .4 * rng_normal(&rng);
-				learn(&r, &d, t);
-				for (size_t j = 0; j < P; j++) {
-					kept[t * P + j] = *factor(&r, j);
-					importance[j] += factor(&r, j)->importance / (double)tables;
-					effects[j] +=
-						factor(&r, j)->effect_percent / (double)tables;
-				}
-				r2s[t] = r.preferred == RANK_FOREST ? r.forest.r2_interval
-								    : r.linear.r2_interval;
-				r2 += (r.preferred == RANK_FOREST ? r.forest.r2_mean
-								  : r.linear.r2_mean) /
-				      (double)tables;
-				forests += r.preferred == RANK_FOREST;
-				together += factor(&r, 0)->group == factor(&r, 1)->group;
-				above += factor(&r, 0)->group < factor(&r, 2)->group &&
-					 factor(&r, 1)->group < factor(&r, 2)->group;
-				rank_release(&r);
-				dataset_release(&d);
-			}
-			for (size_t t = 0; t < tables; t++) {
-				count(&r_tally, &r2s[t], r2);
-				for (size_t j = 0; j < P; j++) {
-					if (j < 3 || (bent && j == 3))
-						count(&i_tally,
-							&kept[t * P + j].importance_interval,
-							importance[j]);
-					count(&e_tally, &kept[t * P + j].effect_interval,
-						effects[j]);
-				}
-			}
-			printf("| %s | %zu | %.0f %% | %.2f %.2f | %.1f %% | %.1f %% | %.1f %% | "
-			       "%.1f %% | %.0f %% |\n",
-				bent ? "bent" : "straight", n,
-				100. * (double)forests / (double)tables, importance[0],
-				importance[3], 100. * (double)i_tally.inside / (double)i_tally.all,
-				100. * (double)e_tally.inside / (double)e_tally.all,
-				100. * (double)r_tally.inside / (double)r_tally.all,
-				100. * (double)together / (double)tables,
-				100. * (double)above / (double)tables);
-			fflush(stdout);
-			free(kept);
-			free(r2s);
+		for (size_t t = 0; t < tables; t++) {
+			observe(&o[t], SIZES[c % 5], bent, t);
+			forests += o[t].model == RANK_FOREST;
+			together += o[t].together;
+			above += o[t].above;
 		}
+		judge(o, tables, RANK_LINEAR, tally);
+		judge(o, tables, RANK_FOREST, tally);
+		printf("| %s | %zu | %.0f %% |", bent ? "bent" : "straight", SIZES[c % 5],
+			percent(forests, all));
+		for (int i = 0; i < 3; i++)
+			printf(" %.1f %% |",
+				percent((double)tally[i].inside, (double)tally[i].all));
+		if (bent)
+			printf(" – |");
+		else
+			printf(" %.1f %% |", percent(together, all));
+		printf(" %.0f %% |\n", percent(above, all));
+		fflush(stdout);
+	}
+	free(o);
 }
 
 int main(int argc, char **argv)

@@ -23,7 +23,7 @@
  * thousand rows already leave intervals that are narrower than anybody asks for. SERIAL: cells
  * under which starting threads for one forest costs more than it saves.
  */
-enum { LARGE = 40000, REPEATS = 10, MIN_ROWS = 3 };
+enum { LARGE = 40000, REPEATS = 10, MIN_ROWS = 3, SPLIT_TREES = 16 };
 
 static void warn(struct rank_result *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -451,8 +451,12 @@ int rank_learn(struct rank_result *out, const struct dataset *data, const struct
 	result_init(out, data, spec);
 	w.threads = spec->threads ? spec->threads : parallel_cores();
 	take_rows(&w);
-	rank_splits_make(&w);
-	w.splits[0].trees = w.sample ? w.splits[0].trees : spec->trees;
+	w.points = RANK_CURVE;
+	w.fits[RANK_LINEAR] = w.fits[RANK_FOREST] = true;
+	rank_splits_make(&w, spec->trees < SPLIT_TREES ? spec->trees : SPLIT_TREES);
+	w.keep_forest = !w.sample; /* the first split of a small table is its holdout */
+	if (w.keep_forest)
+		w.splits[0].trees = spec->trees;
 	choose_scale(&w, out);
 	rank_grids_make(&w);
 	rc = fit_whole(&w, out, &whole, err);

@@ -23,6 +23,9 @@
 enum { MAX_TERMS = 300, LEAST_LEFT = 8 };
 static const double LEFT_PER_TERM = .5;
 
+/* Shuffled factors are tried with less effort: only the level that they reach is of interest. */
+enum { SHADOW_TREES = 10, SHADOW_POINTS = 9 };
+
 enum { TESTS = 3 };
 static const double SHARE[TESTS] = {.5, .25, .25}; /* of the level: straight, curved, any shape */
 
@@ -205,45 +208,51 @@ void rank_active(const struct rank_work *w, struct rank_result *r, const struct 
 	free(p);
 }
 
-/*
- * The table again with a shuffled copy of every factor beside the factors; the level is what the
- * best of so many copies stays under in 95 of 100 tables.
- */
-int rank_noise_floor(const struct rank_work *w, struct rank_result *r, struct err *err)
+/* Shuffled copies of the factors from … to−1, behind all factors. */
+static void add_shadows(struct rank_work *s, const struct rank_work *w, size_t from, size_t to)
 {
-	struct rank_work s = *w;
-	struct rank_result shadow = {.preferred = r->preferred, .p = 2 * w->p};
 	uint32_t *order = mem_alloc(w->n, sizeof(*order));
-	double sum = 0, spread = 0, p = (double)w->p;
 	struct rng rng;
-	int rc;
 
-	s.p = 2 * w->p;
-	s.x = mem_alloc(s.p * w->n, sizeof(double));
-	memcpy(s.x, w->x, w->p * w->n * sizeof(double));
-	rng_seed(&rng, w->spec.seed, 2);
-	for (size_t j = 0; j < w->p; j++) {
+	s->p = w->p + to - from;
+	s->x = mem_alloc(s->p * w->n, sizeof(double));
+	memcpy(s->x, w->x, w->p * w->n * sizeof(double));
+	for (size_t j = from; j < to; j++) {
+		rng_seed(&rng, w->spec.seed, 100 + j);
 		rng_permutation(&rng, order, w->n);
 		for (size_t i = 0; i < w->n; i++)
-			s.x[(w->p + j) * w->n + i] = w->x[j * w->n + order[i]];
+			s->x[(w->p + j - from) * w->n + i] = w->x[j * w->n + order[i]];
 	}
+	free(order);
+}
+
+/* Adds up importance and standard error of the shadows of factors from … to−1. */
+static int try_shadows(const struct rank_work *w, enum rank_model model, size_t from, size_t to,
+	double *importance, double *error, struct err *err)
+{
+	struct rank_work s = *w;
+	struct rank_result shadow = {.preferred = model};
+	int rc;
+
+	add_shadows(&s, w, from, to);
 	s.spec.splits = (unsigned)w->folds;
-	s.sample = order; /* its forests are not kept */
-	s.forest = NULL;
+	s.points = SHADOW_POINTS;
+	s.fits[RANK_LINEAR] = model == RANK_LINEAR;
+	s.fits[RANK_FOREST] = model == RANK_FOREST;
+	s.keep_forest = false;
 	s.outside[RANK_LINEAR] = s.outside[RANK_FOREST] = NULL;
-	rank_splits_make(&s);
+	rank_splits_make(&s, SHADOW_TREES);
 	rank_grids_make(&s);
 	rc = rank_splits_fit(&s, err);
 	if (!rc) {
 		shadow.factors = mem_zalloc(s.p, sizeof(*shadow.factors));
 		rank_importance(&s, &shadow);
 		for (size_t j = w->p; j < s.p; j++) {
-			sum += summary_mean(s.influence + j * s.n, s.n) / p;
-			spread += sqrt(summary_variance(s.influence + j * s.n, s.n) / (double)s.n) /
-				  p;
+			const double *v = s.influence + j * s.n;
+
+			*importance += summary_mean(v, s.n);
+			*error += sqrt(summary_variance(v, s.n) / (double)s.n);
 		}
-		r->noise_floor = sum + dist_t_quantile(1 - .05 / p, (double)w->n - 1) * spread;
-		r->noise_floor = r->noise_floor > 0 ? r->noise_floor : 0;
 		free(shadow.factors);
 		free(s.influence);
 	}
@@ -251,6 +260,26 @@ int rank_noise_floor(const struct rank_work *w, struct rank_result *r, struct er
 	free(s.grids);
 	free(s.values);
 	free(s.x);
-	free(order);
+	return rc;
+}
+
+/*
+ * The table again with a shuffled copy of every factor beside the factors; the level is what the
+ * best of so many copies stays under in 95 of 100 tables. The linear model cannot bear as many
+ * columns as the forest, so it gets a few copies at a time.
+ */
+int rank_noise_floor(const struct rank_work *w, struct rank_result *r, struct err *err)
+{
+	double importance = 0, error = 0, p = (double)w->p;
+	size_t room = w->n / 6 > w->p ? w->n / 6 - w->p : 1;
+	int rc = 0;
+
+	if (r->preferred == RANK_FOREST || room > w->p)
+		room = w->p;
+	for (size_t j = 0; !rc && j < w->p; j += room)
+		rc = try_shadows(w, r->preferred, j, j + room < w->p ? j + room : w->p, &importance,
+			&error, err);
+	r->noise_floor = (importance + dist_t_quantile(1 - .05 / p, (double)w->n - 1) * error) / p;
+	r->noise_floor = r->noise_floor < 0 ? 0 : r->noise_floor > 1 ? 1 : r->noise_floor;
 	return rc;
 }

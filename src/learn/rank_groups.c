@@ -26,13 +26,13 @@ double *rank_mean_loss(const struct rank_work *w, enum rank_model model)
 	for (size_t s = 0; s < w->n_splits; s++) {
 		const struct split *split = &w->splits[s];
 
-		for (size_t i = 0; i < split->n_test; i++)
+		for (size_t i = 0; split->varied && i < split->n_test; i++)
 			tested[split->rows[split->n_train + i]]++;
 	}
 	for (size_t s = 0; s < w->n_splits; s++) {
 		const struct split *split = &w->splits[s];
 
-		for (size_t j = 0; j < w->p; j++)
+		for (size_t j = 0; split->varied && j < w->p; j++)
 			for (size_t i = 0; i < split->n_test; i++) {
 				size_t row = split->rows[split->n_train + i];
 

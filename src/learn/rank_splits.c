@@ -13,8 +13,11 @@
 #include "learn/parallel.h"
 #include "learn/rfecv.h"
 
-/* Trees of the forests that are only averaged over splits. */
-enum { SPLIT_TREES = 30 };
+/*
+ * In how many repetitions of the folds factors are varied: the mean over rows is what counts, and
+ * two forests that did not see a row are enough to know it.
+ */
+enum { VARIED = 2 };
 
 double rank_to_model(bool log_scale, double y)
 {
@@ -34,7 +37,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* The factor's own values where they are few, else even steps through its range. */
-static void make_grid(struct rank_grid *g, const double *x, size_t n)
+static void make_grid(struct rank_grid *g, const double *x, size_t n, size_t points)
 {
 	double *sorted = mem_copy(x, n * sizeof(double));
 	size_t distinct = 0;
@@ -42,13 +45,14 @@ static void make_grid(struct rank_grid *g, const double *x, size_t n)
 	qsort(sorted, n, sizeof(double), ascending);
 	for (size_t i = 0; i < n; i++)
 		if (!i || sorted[i] != sorted[i - 1]) {
-			if (distinct < RANK_CURVE)
+			if (distinct < points)
 				g->x[distinct] = sorted[i];
 			distinct++;
 		}
-	g->k = distinct < RANK_CURVE ? distinct : RANK_CURVE;
-	for (size_t v = 0; distinct > RANK_CURVE && v < g->k; v++)
-		g->x[v] = sorted[0] + (double)v / (RANK_CURVE - 1) * (sorted[n - 1] - sorted[0]);
+	g->k = distinct < points ? distinct : points;
+	for (size_t v = 0; distinct > points && v < g->k; v++)
+		g->x[v] =
+			sorted[0] + (double)v / (double)(points - 1) * (sorted[n - 1] - sorted[0]);
 	for (size_t i = 0, v = 0; i < n; i++) {
 		while (v + 1 < g->k && sorted[i] - g->x[v] > g->x[v + 1] - sorted[i])
 			v++;
@@ -64,7 +68,7 @@ void rank_grids_make(struct rank_work *w)
 	for (size_t j = 0; j < w->p; j++) {
 		struct rank_grid *g = &w->grids[j];
 
-		make_grid(g, w->x + j * w->n, w->n);
+		make_grid(g, w->x + j * w->n, w->n, w->points);
 		for (size_t v = 0; v < RANK_CURVE; v++)
 			w->values[j * RANK_CURVE + v] = g->x[v < g->k ? v : g->k - 1];
 	}
@@ -88,7 +92,7 @@ static void make_split(struct split *s, const unsigned *order, size_t n, size_t 
 	free(test);
 }
 
-void rank_splits_make(struct rank_work *w)
+void rank_splits_make(struct rank_work *w, unsigned trees)
 {
 	unsigned *order = mem_alloc(w->n, sizeof(*order));
 	struct rng rng;
@@ -106,7 +110,8 @@ void rank_splits_make(struct rank_work *w)
 			rng_permutation(&rng, order, w->n);
 		make_split(
 			&w->splits[i], order, w->n, f * w->n / w->folds, (f + 1) * w->n / w->folds);
-		w->splits[i].trees = w->spec.trees < SPLIT_TREES ? w->spec.trees : SPLIT_TREES;
+		w->splits[i].trees = trees;
+		w->splits[i].varied = i < VARIED * w->folds;
 	}
 	free(order);
 }
@@ -335,9 +340,10 @@ static int fit_forest(struct rank_work *w, struct split *s, bool keep)
 		forest_predict(forest, w->x, w->n, test, s->n_test, fitted);
 		for (size_t i = 0; i < s->n_test; i++)
 			f->predicted[i] = rank_to_own(w->log, fitted[i]);
-		forest_predict_varied(
-			forest, w->x, w->n, test, s->n_test, w->values, RANK_CURVE, profile);
-		for (size_t j = 0; j < w->p; j++)
+		if (s->varied)
+			forest_predict_varied(forest, w->x, w->n, test, s->n_test, w->values,
+				RANK_CURVE, profile);
+		for (size_t j = 0; s->varied && j < w->p; j++)
 			forest_factor(w, f, test, s->n_test, j, fitted,
 				profile + j * s->n_test * RANK_CURVE);
 		fit_errors(w, f, test, s->n_test);
@@ -357,12 +363,15 @@ static void fit_split(void *arg, size_t i)
 {
 	struct rank_work *w = arg;
 	struct split *s = &w->splits[i];
+	int rc = 0;
 
 	for (size_t m = 0; m < RANK_MODELS; m++)
-		fit_alloc(&s->fit[m], s->n_test, w->p);
-	/* the first split is the holdout, and its forest the one that is reported */
-	if (!fit_linear(w, s))
-		fit_forest(w, s, i == 0 && !w->sample);
+		if (w->fits[m])
+			fit_alloc(&s->fit[m], s->n_test, w->p);
+	if (w->fits[RANK_LINEAR])
+		rc = fit_linear(w, s);
+	if (!rc && w->fits[RANK_FOREST])
+		fit_forest(w, s, i == 0 && w->keep_forest);
 }
 
 int rank_splits_fit(struct rank_work *w, struct err *err)

@@ -36,6 +36,7 @@ struct split {
 	unsigned *rows; /* train rows, then test rows; each ascending */
 	size_t n_train, n_test;
 	unsigned trees;
+	bool varied; /* losses and curves were computed */
 	struct split_fit fit[RANK_MODELS];
 	struct err err;
 };
@@ -55,6 +56,9 @@ struct rank_work {
 	double *values;          /* p × RANK_CURVE: the grids' values, the last one repeated */
 	struct split *splits;
 	size_t n_splits, folds; /* folds: splits in which each row is tested once */
+	size_t points;          /* of a curve, at most RANK_CURVE */
+	bool fits[RANK_MODELS]; /* which models are wanted */
+	bool keep_forest;       /* of the first split, which is the holdout then */
 	struct forest *forest;  /* of the holdout */
 	/* For a sampled table: predictions of the rows that were not sampled, by the first split's
 	 * models, data->n each; else NULL. */
@@ -68,7 +72,7 @@ double rank_to_model(bool log_scale, double y);
 double rank_to_own(bool log_scale, double y);
 
 /* rank_splits.c */
-void rank_splits_make(struct rank_work *w);
+void rank_splits_make(struct rank_work *w, unsigned trees);
 /* Grids of all factors, as the curves and means over a factor need them. */
 void rank_grids_make(struct rank_work *w);
 int rank_splits_fit(struct rank_work *w, struct err *err);
