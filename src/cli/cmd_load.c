@@ -12,9 +12,12 @@ static struct load_options {
 	struct load_spec spec;
 } options = {.spec = LOAD_SPEC_INIT};
 
-/* On a terminal: "warming up 0.4 of 10.0 s   20,413 requests/s   20,100 answers   0 failed". */
+/* "warming up 0.4 of 10.0 s   20,413 requests/s   20,100 answers   0 failed": ten times a second on
+ * a terminal, a line every ten seconds elsewhere. */
 static void show(void *arg, const struct load_tick *t)
 {
+	static double next_line_s = 10;
+	const struct cli *cli = arg;
 	struct str line = STR_INIT;
 	char rate[NUM_TEXT], done[NUM_TEXT], failed[NUM_TEXT], wanted[NUM_TEXT];
 
@@ -26,7 +29,11 @@ static void show(void *arg, const struct load_tick *t)
 	if (t->requests_wanted)
 		str_addf(&line, " of %s", num_count((double)t->requests_wanted, wanted));
 	str_addf(&line, " answers   %s failed", num_count((double)t->errors, failed));
-	cli_progress(arg, line.p);
+	cli_progress(cli, line.p);
+	if (!cli->err.tty && t->elapsed_s >= next_line_s) {
+		cli_progress_line(cli, line.p);
+		next_line_s = t->elapsed_s + 10;
+	}
 	str_release(&line);
 }
 

@@ -93,12 +93,15 @@ static void connected(struct load_worker *w, struct load_conn *c, uint64_t now_n
 static void send_request(struct load_worker *w, struct load_conn *c, uint64_t now_ns)
 {
 	const struct str *request = &w->plan->request;
-	ssize_t n = send(c->fd, request->p + c->sent, request->len - c->sent, MSG_NOSIGNAL);
+	ssize_t n;
 
+	do
+		n = send(c->fd, request->p + c->sent, request->len - c->sent, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		int error = errno;
 
-		if (error == EAGAIN || error == EINTR)
+		if (error == EAGAIN)
 			return; /* an edge for writing will come */
 		/* Reset before the first send: the service took the connection and dropped it. */
 		w->connects += c->state == CONN_CONNECTING && kind_of(error, true) == LOAD_RESET;

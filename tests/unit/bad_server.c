@@ -207,6 +207,14 @@ static bool answer_long_head(struct client *c)
 	return false;
 }
 
+/* Answers without reading the body, and ends the connection once the answer has been read. */
+static bool answer_early(struct client *c)
+{
+	say(c, "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+	clock_sleep_ns(50 * NS_PER_MS);
+	return false;
+}
+
 static const struct {
 	const char *name;
 	bool (*answer)(struct client *c); /* false: the connection ends */
@@ -233,6 +241,7 @@ static const struct {
 	{"garbage", answer_garbage},
 	{"extra", answer_extra},
 	{"long-head", answer_long_head},
+	{"early", answer_early},
 };
 
 /* The word of "a,b,c" that is `turn`'s, by turns. */
@@ -288,6 +297,8 @@ static bool read_request(struct client *c)
 		c->head[++n] = '\0';
 	}
 	c->server->bytes_in += n;
+	if (strstr(c->head, "/early "))
+		return true;
 	for (left = content_length(c->head); left > 0;) {
 		ssize_t got = recv(
 			c->fd, body, sizeof(body) < (size_t)left ? sizeof(body) : (size_t)left, 0);
