@@ -1,7 +1,7 @@
 /*
  * A study: what a study file says (struct study), and running its trials. The one orchestrator: it
- * starts the service, applies the levers, drives the load, and has each trial in the store before the
- * next begins.
+ * starts the service, applies the levers, drives the load, and has each trial in the store before
+ * the next begins.
  */
 #ifndef CULPRIT_STUDY_STUDY_H
 #define CULPRIT_STUDY_STUDY_H
@@ -30,27 +30,33 @@ enum study_lever {
 #define X(name, word, restarts, text) LEVER_##name,
 	STUDY_LEVERS(X)
 #undef X
-	STUDY_N_LEVERS
+		STUDY_N_LEVERS
 };
 
 extern const char *const STUDY_LEVER_WORDS[]; /* ends with NULL */
+extern const bool STUDY_LEVER_RESTARTS[];
 
+/* Texts of a study are all in its pool. */
 struct factor {
 	char *name;
 	enum study_lever lever;
-	char *target;       /* parameter, header or variable name; the factor's name by default */
-	double low, high;   /* a range … */
-	bool whole;         /* … of whole numbers, where both ends are written as such and step is 1 */
-	char *unit;         /* written behind the value: "ms"; "" else */
-	char **values;      /* … or a list of values that ends with NULL; else NULL */
+	char *target;     /* parameter, header or variable name; the factor's name by default */
+	double low, high; /* a range … */
+	bool whole;    /* … of whole numbers, where both ends are written as such and step is 1 */
+	char *unit;    /* written behind the value: "ms"; "" else */
+	char **values; /* … or a list of values that ends with NULL; else NULL */
 	size_t n_values;
-	size_t line;        /* in the study file */
+	bool words;  /* some of the values are no numbers */
+	size_t line; /* in the study file */
 };
 
 struct study {
 	char *path, *title;
-	char *command, *ready, *folder; /* NULL where the service runs already */
-	uint64_t ready_timeout_ns;
+	char *command; /* NULL where the service runs already */
+	char *ready;   /* URL, or NULL: a connection is enough */
+	char *folder;  /* that the command runs in: the study file's, unless it says another */
+	char **env;    /* "NAME=value" for the command, ends with NULL; or NULL */
+	uint64_t ready_timeout_ns, stop_timeout_ns;
 	struct load_spec load; /* its texts belong to the study */
 	char *response;        /* one of STUDY_RESPONSES */
 	struct factor *factors;
@@ -58,7 +64,9 @@ struct study {
 	enum design_sampler sampler;
 	size_t trials;
 	uint64_t seed;
-	char *key; /* SHA-like hash of all of the above: finds the run to resume */
+	char *key; /* hash of all that could change the trials: finds the run to resume */
+	char **pool;
+	size_t n_pool, pool_cap;
 };
 
 /* Responses that a trial has: name, unit, what it is. */
@@ -72,18 +80,38 @@ struct study {
 	X("cpu_ms_per_request", "ms", "CPU time of the service for one answer")                    \
 	X("error_percent", "%", "requests that failed")
 
+/*
+ * Reads a study file ("-": standard input; docs/study-files.md). ERR_USAGE names file and line,
+ * what is wrong, the nearest right name and what is allowed. Release in any case.
+ */
 int study_read(struct study *out, const char *path, struct err *err);
+/* The same on bytes in memory; `path` stands in messages, and its folder is the service's. */
+int study_read_bytes(
+	struct study *out, const char *path, const char *data, size_t len, struct err *err);
 void study_release(struct study *s);
+
+/* After a change from outside (the command line's --trials): whether it still makes sense, and the
+ * key that belongs to it. */
+int study_check(struct study *s, struct err *err);
+
+/* All of it, as it is stored: the "spec" of the run. */
 json_t *study_to_json(const struct study *s);
+
+/* A text that lives as long as the study. */
+char *study_keep(struct study *s, const char *text);
+
+/* The value of a factor at u in [0, 1]: as it is sent, without the unit, and as JSON (a new
+ * reference): a number, or a word. Both are the same number. */
+void factor_value(const struct factor *f, double u, struct str *text, json_t **value);
 
 /* While it runs. */
 struct study_tick {
 	size_t trial, trials; /* trial under way, from 1 */
 	size_t done, failed;
-	const char *setting;  /* "fraction_io_bound=0.22 mean_response_time=0.41 …" */
-	const char *phase;    /* "starting the service", "warming up", "measuring" */
-	double rate;          /* so far in this trial, requests/s */
-	double eta_s;         /* NaN while it is not known */
+	const char *setting;          /* "fraction_io_bound=0.22 mean_response_time=0.41 …" */
+	const char *phase;            /* "starting the service", "warming up", "measuring" */
+	double rate;                  /* so far in this trial, requests/s */
+	double eta_s;                 /* NaN while it is not known */
 	const struct trial *finished; /* set once for each trial that ended, else NULL */
 };
 
@@ -91,6 +119,7 @@ struct study_hooks {
 	void (*tick)(void *arg, const struct study_tick *tick);
 	void *arg;
 	const atomic_bool *stop;
+	const char *log_path; /* where the service's output goes; NULL: to a file that is removed */
 };
 
 /*
@@ -102,11 +131,12 @@ int study_run(const struct study *s, struct store *store, int64_t run_id,
 	const struct study_hooks *hooks, struct err *err);
 
 /* The trials of a run as a table to learn from: those that went well. */
-int study_dataset(const struct study *s, const struct trial *trials, size_t n,
-	struct dataset *out, struct err *err);
+int study_dataset(const struct study *s, const struct trial *trials, size_t n, struct dataset *out,
+	struct err *err);
 
-/* The trials as CSV: trial, started, status ("ok" or "failed"), the factors, the responses, connections,
- * note (why it failed). What `find --csv` and `export --csv` print, and `rank` reads. */
+/* The trials as CSV: trial, started, status ("ok" or "failed"), the factors, the responses,
+ * connections, note (why it failed). What `find --csv` and `export --csv` print, and `rank` reads.
+ */
 void study_trials_csv(struct str *out, const struct trial *trials, size_t n);
 
 #endif

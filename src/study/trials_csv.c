@@ -12,7 +12,8 @@ static void add_keys(json_t *columns, json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		size_t i, n = json_array_size(columns);
 
 		for (i = 0; i < n; i++)
@@ -34,7 +35,8 @@ static void put_value(struct str *out, const json_t *value)
 static void put_values(struct str *out, const json_t *columns, const json_t *object)
 {
 	for (size_t i = 0; i < json_array_size(columns); i++)
-		put_value(out, json_object_get(object, json_string_value(json_array_get(columns, i))));
+		put_value(out,
+			json_object_get(object, json_string_value(json_array_get(columns, i))));
 }
 
 static void put_titles(struct str *out, const json_t *columns)

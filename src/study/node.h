@@ -1,10 +1,11 @@
 /*
- * YAML as a small tree of nodes that know their lines, over libyaml's events. What study files need and
- * no more: one document of maps, lists and texts. Anchors, aliases, tags and merge keys are refused, and
- * everything has a ceiling, so that a file of a few bytes cannot become a tree of millions of nodes.
+ * YAML as a small tree of nodes that know their lines, over libyaml's events. What study files need
+ * and no more: one document of maps, lists and texts. Anchors, aliases, tags and merge keys are
+ * refused, and everything has a ceiling, so that a file of a few bytes cannot become a tree of
+ * millions of nodes.
  */
-#ifndef CULPRIT_STUDY_YAML_H
-#define CULPRIT_STUDY_YAML_H
+#ifndef CULPRIT_STUDY_NODE_H
+#define CULPRIT_STUDY_NODE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +26,7 @@ struct node {
 	struct node_key {
 		char *name;
 		size_t line;
-	} *keys; /* of a map, as many as items, each different */
+	} * keys; /* of a map, as many as items, each different */
 	size_t n, cap;
 };
 

@@ -1,4 +1,4 @@
-#include "study/yaml.h"
+#include "study/node.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +151,8 @@ static int read_node(struct reader *r, struct node *out, yaml_event_t *event, in
 	default: break;
 	}
 	return refuse(r, out->line,
-		"anchors (&), aliases (*) and tags (!) are not known in a study file; write the value "
+		"anchors (&), aliases (*) and tags (!) are not known in a study file; write the "
+		"value "
 		"out, or put it in quotes");
 }
 

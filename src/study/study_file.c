@@ -1,0 +1,400 @@
+/*
+ * From the bytes of a study file to a struct study. Each section is a map with a list of known
+ * keys; what is not known is refused with its line and the nearest right name, for a key that is
+ * passed over in silence is an experiment that was never run.
+ */
+#include "study/study_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "net/url.h"
+
+int study_file_refuse(const struct study_file *f, size_t line, const char *format, ...)
+{
+	struct str text = STR_INIT;
+	va_list args;
+	int rc;
+
+	va_start(args, format);
+	str_vaddf(&text, format, args);
+	va_end(args);
+	rc = err_set(f->err, ERR_USAGE, "%s:%zu: %s", f->path, line, text.p);
+	str_release(&text);
+	return rc;
+}
+
+void study_file_add_known(struct str *out, const char *word, const char *const *known)
+{
+	const char *nearest = str_nearest(word, known);
+
+	if (nearest)
+		str_addf(out, "did you mean '%s'? ", nearest);
+	str_add(out, "There is ");
+	for (size_t i = 0; known[i]; i++)
+		str_addf(out, "%s%s", i ? ", " : "", known[i]);
+}
+
+int study_file_check_map(const struct study_file *f, const struct node *n, const char *const *known,
+	const char *what)
+{
+	if (n->kind != NODE_MAP)
+		return study_file_refuse(f, n->line, "%s is %s, and must be a map of keys", what,
+			n->text && !*n->text ? "empty" : NODE_KIND_WORDS[n->kind]);
+	for (size_t i = 0; i < n->n; i++) {
+		const char *key = n->keys[i].name;
+		struct str text = STR_INIT;
+		size_t k = 0;
+		int rc;
+
+		while (known[k] && strcmp(known[k], key) != 0)
+			k++;
+		if (known[k])
+			continue;
+		study_file_add_known(&text, key, known);
+		rc = study_file_refuse(
+			f, n->keys[i].line, "unknown key '%s' in %s; %s", key, what, text.p);
+		str_release(&text);
+		return rc;
+	}
+	return 0;
+}
+
+int study_file_text(
+	const struct study_file *f, const struct node *map, const char *key, const char **out)
+{
+	const struct node *n = node_at(map, key);
+
+	*out = NULL;
+	if (!n)
+		return 0;
+	if (n->kind != NODE_TEXT)
+		return study_file_refuse(f, n->line, "%s is %s, and must be one value", key,
+			NODE_KIND_WORDS[n->kind]);
+	if (!*n->text)
+		return study_file_refuse(
+			f, n->line, "%s has no value; give it one, or leave it out", key);
+	*out = n->text;
+	return 0;
+}
+
+char *study_file_place(
+	const struct study_file *f, const struct node *value, const char *key, struct str *out)
+{
+	str_clear(out);
+	str_addf(out, "%s:%zu: %s", f->path, value->line, key);
+	return out->p;
+}
+
+/* ---- service ---- */
+
+/* The folder of the study file, or `folder` as seen from there; NULL for the current one. */
+static char *folder_of(const struct study_file *f, const char *folder)
+{
+	const char *slash = strcmp(f->path, "-") ? strrchr(f->path, '/') : NULL;
+	struct str path = STR_INIT;
+	char *kept;
+
+	if ((!folder && !slash) || (folder && (*folder == '/' || !slash)))
+		return folder ? study_keep(f->s, folder) : NULL;
+	str_add_bytes(&path, f->path, (size_t)(slash - f->path) + 1);
+	str_add(&path, folder ? folder : "");
+	kept = study_keep(f->s, path.p);
+	str_release(&path);
+	return kept;
+}
+
+static int read_env(const struct study_file *f, const struct node *map)
+{
+	if (!map)
+		return 0;
+	if (map->kind != NODE_MAP)
+		return study_file_refuse(f, map->line, "env must be a map of NAME: value");
+	f->s->env = mem_zalloc(map->n + 1, sizeof(char *));
+	for (size_t i = 0; i < map->n; i++) {
+		const char *name = map->keys[i].name;
+		struct str line = STR_INIT;
+
+		if (map->items[i].kind != NODE_TEXT)
+			return study_file_refuse(
+				f, map->items[i].line, "env: %s must be one value", name);
+		if (!*name || strchr(name, '='))
+			return study_file_refuse(
+				f, map->keys[i].line, "env: '%s' is no name of a variable", name);
+		str_addf(&line, "%s=%s", name, map->items[i].text);
+		f->s->env[i] = study_keep(f->s, line.p);
+		str_release(&line);
+	}
+	return 0;
+}
+
+static int read_duration(
+	const struct study_file *f, const struct node *map, const char *key, uint64_t *out)
+{
+	const struct node *n = node_at(map, key);
+	struct str place = STR_INIT;
+	const char *text;
+	int rc = study_file_text(f, map, key, &text);
+
+	if (!rc && text)
+		rc = num_parse_duration(text, NS_PER_MS, 3600 * NS_PER_S,
+			study_file_place(f, n, key, &place), out, f->err);
+	str_release(&place);
+	return rc;
+}
+
+static int read_service(const struct study_file *f, const struct node *n)
+{
+	static const char *const KEYS[] = {
+		"command", "ready", "folder", "env", "ready_timeout", "stop_timeout", NULL};
+	const char *command, *ready, *folder;
+	int rc;
+
+	if (!n)
+		return 0;
+	rc = study_file_check_map(f, n, KEYS, "service");
+	if (!rc)
+		rc = study_file_text(f, n, "command", &command);
+	if (!rc)
+		rc = study_file_text(f, n, "ready", &ready);
+	if (!rc)
+		rc = study_file_text(f, n, "folder", &folder);
+	if (!rc)
+		rc = read_env(f, node_at(n, "env"));
+	if (!rc)
+		rc = read_duration(f, n, "ready_timeout", &f->s->ready_timeout_ns);
+	if (!rc)
+		rc = read_duration(f, n, "stop_timeout", &f->s->stop_timeout_ns);
+	if (rc)
+		return rc;
+	f->s->command = study_keep(f->s, command);
+	f->s->ready = study_keep(f->s, ready);
+	f->s->folder = folder_of(f, folder);
+	if (!command && (folder || f->s->env))
+		return study_file_refuse(f, n->line,
+			"folder and env are for a command, and the service has none; give it one");
+	return 0;
+}
+
+/* ---- load ---- */
+
+/* The names of LOAD_OPTIONS as a study file writes them. Free the array and each text in it. */
+static char **load_keys(void)
+{
+	size_t n = 0;
+	char **keys;
+
+	while (LOAD_OPTIONS[n].name)
+		n++;
+	keys = mem_zalloc(n + 1, sizeof(*keys));
+	for (size_t i = 0; i < n; i++) {
+		keys[i] = mem_strdup(LOAD_OPTIONS[i].name);
+		for (char *c = keys[i]; *c; c++)
+			if (*c == '-')
+				*c = '_';
+	}
+	return keys;
+}
+
+static int set_load(const struct study_file *f, const char *key, const struct node *value)
+{
+	const struct opt *opt = opt_find(LOAD_OPTIONS, key);
+	struct str place = STR_INIT;
+	int rc = 0;
+
+	study_file_place(f, value, key, &place);
+	if (value->kind == NODE_LIST && opt->type == OPT_LIST) {
+		for (size_t i = 0; i < value->n && !rc; i++)
+			rc = set_load(f, key, &value->items[i]);
+	} else if (value->kind != NODE_TEXT) {
+		rc = study_file_refuse(f, value->line, "%s is %s, and must be one value%s", key,
+			NODE_KIND_WORDS[value->kind], opt->type == OPT_LIST ? " or a list" : "");
+	} else if (!strcmp(key, "duration") && !strcmp(value->text, "auto")) {
+		rc = study_file_refuse(f, value->line,
+			"duration: auto is not known to this version; give a time such as 3s");
+	} else if (!*value->text && opt->type != OPT_TEXT) {
+		rc = study_file_refuse(
+			f, value->line, "%s has no value; give it one, or leave it out", key);
+	} else {
+		rc = opt_set(opt, &f->s->load, study_keep(f->s, value->text), place.p, f->err);
+	}
+	str_release(&place);
+	return rc;
+}
+
+static int read_load(const struct study_file *f, const struct node *n)
+{
+	char **keys = load_keys();
+	int rc = study_file_check_map(f, n, (const char *const *)keys, "load");
+
+	for (size_t i = 0; !rc && i < n->n; i++)
+		rc = set_load(f, n->keys[i].name, &n->items[i]);
+	for (size_t i = 0; keys[i]; i++)
+		free(keys[i]);
+	free(keys);
+	if (!rc && (!f->s->load.url || !*f->s->load.url))
+		rc = study_file_refuse(f, n->line,
+			"load has no url; say what to request, as url: http://127.0.0.1:5001/");
+	return rc;
+}
+
+/* ---- response, design ---- */
+
+static int read_response(const struct study_file *f, const struct node *top)
+{
+#define X(name, unit, text) name,
+	static const char *const KNOWN[] = {STUDY_RESPONSES(X) NULL};
+#undef X
+	struct str text = STR_INIT;
+	const char *word;
+	int rc = study_file_text(f, top, "response", &word);
+
+	if (rc)
+		return rc;
+	f->s->response = study_keep(f->s, word ? word : KNOWN[0]);
+	for (size_t i = 0; KNOWN[i]; i++)
+		if (!strcmp(KNOWN[i], f->s->response))
+			return 0;
+	study_file_add_known(&text, word, KNOWN);
+	rc = study_file_refuse(
+		f, node_at(top, "response")->line, "unknown response '%s'; %s", word, text.p);
+	str_release(&text);
+	return rc;
+}
+
+static int read_sampler(const struct study_file *f, const struct node *n)
+{
+	struct str text = STR_INIT;
+	const char *word;
+	int rc = study_file_text(f, n, "sampler", &word);
+
+	if (rc || !word)
+		return rc;
+	for (size_t i = 0; DESIGN_WORDS[i]; i++)
+		if (!strcmp(DESIGN_WORDS[i], word)) {
+			f->s->sampler = (enum design_sampler)i;
+			return 0;
+		}
+	study_file_add_known(&text, word, DESIGN_WORDS);
+	rc = study_file_refuse(
+		f, node_at(n, "sampler")->line, "unknown sampler '%s'; %s", word, text.p);
+	str_release(&text);
+	return rc;
+}
+
+static int read_whole(const struct study_file *f, const struct node *n, const char *key,
+	int64_t min, int64_t max, int64_t *out)
+{
+	struct str place = STR_INIT;
+	const char *text;
+	int rc = study_file_text(f, n, key, &text);
+
+	if (!rc && text)
+		rc = num_parse_int(text, min, max,
+			study_file_place(f, node_at(n, key), key, &place), out, f->err);
+	str_release(&place);
+	return rc;
+}
+
+/* A power of two, which Sobol points like, and at least four trials a factor. */
+static size_t usual_trials(size_t n_factors)
+{
+	size_t n = 32;
+
+	while (n < 4 * n_factors)
+		n *= 2;
+	return n;
+}
+
+static int read_design(const struct study_file *f, const struct node *n)
+{
+	static const char *const KEYS[] = {"sampler", "trials", "seed", NULL};
+	int64_t trials = (int64_t)usual_trials(f->s->n_factors), seed = 1;
+	int rc = n ? study_file_check_map(f, n, KEYS, "design") : 0;
+
+	if (!rc)
+		rc = read_sampler(f, n);
+	if (!rc)
+		rc = read_whole(f, n, "trials", 1, DESIGN_MAX_TRIALS, &trials);
+	if (!rc)
+		rc = read_whole(f, n, "seed", 0, (int64_t)1 << 53, &seed);
+	f->s->trials = (size_t)trials;
+	f->s->seed = (uint64_t)seed;
+	return rc;
+}
+
+/* ---- the whole ---- */
+
+static int read_top(const struct study_file *f, const struct node *top)
+{
+	static const char *const KEYS[] = {
+		"title", "service", "load", "response", "factors", "design", NULL};
+	const struct node *load = node_at(top, "load"), *factors = node_at(top, "factors");
+	const char *title = NULL;
+	int rc = study_file_check_map(f, top, KEYS, "a study file");
+
+	if (!rc)
+		rc = study_file_text(f, top, "title", &title);
+	if (!rc)
+		rc = read_service(f, node_at(top, "service"));
+	if (!rc && !load)
+		rc = study_file_refuse(f, top->line,
+			"there is no section load; say what to request, as load: {url: "
+			"http://127.0.0.1:5001/}");
+	if (!rc)
+		rc = read_load(f, load);
+	if (!rc)
+		rc = read_response(f, top);
+	if (!rc && !factors)
+		rc = study_file_refuse(f, top->line,
+			"there is no section factors; say what to vary, as factors: {size: {range: "
+			"[1, "
+			"100], lever: query}}");
+	if (!rc)
+		rc = study_file_factors(f, factors);
+	if (!rc)
+		rc = read_design(f, node_at(top, "design"));
+	f->s->title = study_keep(f->s, title ? title : f->path);
+	return rc;
+}
+
+int study_read_bytes(
+	struct study *out, const char *path, const char *data, size_t len, struct err *err)
+{
+	struct study_file f = {path, out, err};
+	struct node top;
+	int rc;
+
+	*out = (struct study){
+		.ready_timeout_ns = 30 * NS_PER_S,
+		.stop_timeout_ns = 5 * NS_PER_S,
+	};
+	load_spec_init(&out->load);
+	/* A trial of a study, not a load on its own: docs/study-files.md says why these. */
+	out->load.warmup_ns = 1 * NS_PER_S;
+	out->load.duration_ns = 3 * NS_PER_S;
+	out->path = study_keep(out, path);
+	rc = node_read(&top, path, data, len, err);
+	if (!rc)
+		rc = read_top(&f, &top);
+	node_release(&top);
+	return rc ? rc : study_check(out, err);
+}
+
+int study_read(struct study *out, const char *path, struct err *err)
+{
+	struct file_bytes file;
+	int rc;
+
+	*out = (struct study){0};
+	rc = file_open_bytes(path, NODE_MAX_BYTES, &file, err);
+	if (rc)
+		return rc;
+	rc = study_read_bytes(out, path, file.data, file.len, err);
+	file_close_bytes(&file);
+	return rc;
+}
