@@ -1,9 +1,10 @@
 /*
- * Which factors are told from noise. Three tests of each factor, none of which sees what the other
- * two see best: a straight effect (partial t of the linear model), a curved one or one that depends
- * on other factors (partial F of its terms in a second-order model), and any shape at all (the
- * forest predicts unseen rows better for knowing it). Each gets a share of the level, and Holm's
- * procedure (1979) over the factors keeps the chance of naming any that does nothing.
+ * Which factors are told from noise. Four tests of each factor, none of which sees what the others
+ * see best: a straight effect (partial t of the linear model), one that bends (partial F of its
+ * line and square in a model of all lines and squares), one that depends on other factors (partial
+ * F of all its terms in a second-order model), and any shape at all (the forest predicts unseen
+ * rows better for knowing it). Each gets a share of the level, and Holm's procedure (1979) over the
+ * factors keeps the chance of naming any that does nothing.
  */
 #include "learn/rank_work.h"
 
@@ -24,12 +25,12 @@ enum { MAX_TERMS = 300, LEAST_LEFT = 8 };
 static const double LEFT_PER_TERM = .5;
 
 /* Shuffled factors are tried with less effort: only the level that they reach is of interest. */
-enum { SHADOW_TREES = 10, SHADOW_POINTS = 9 };
+enum { SHADOW_TREES = 10, SHADOW_POINTS = 7 };
 
-enum { TESTS = 3 };
-static const double SHARE[TESTS] = {.5, .25, .25}; /* of the level: straight, curved, any shape */
+enum { STRAIGHT, BENT, CROSSED, SHAPE, TESTS };
+static const double SHARE[TESTS] = {.4, .25, .25, .1}; /* of the level */
 
-/* The terms of the richest model that the rows allow; term t belongs to factors a[t] and b[t]. */
+/* The terms of a polynomial model; term t belongs to factors a[t] and b[t]. */
 struct terms {
 	size_t q;
 	size_t *a, *b;  /* b = p: a straight term */
@@ -43,14 +44,15 @@ static bool rows_allow(size_t n, size_t q)
 	return q <= MAX_TERMS && left >= LEAST_LEFT && left >= LEFT_PER_TERM * (double)q;
 }
 
-static bool make_terms(struct terms *t, const struct rank_work *w)
+/* Lines and squares, products too where they are to be crossed; false where the rows do not allow
+ * it. */
+static bool make_terms(struct terms *t, const struct rank_work *w, bool crossed)
 {
-	size_t p = w->p, squares = 2 * p, all = squares + p * (p - 1) / 2;
-	bool crossed = rows_allow(w->n, all);
+	size_t p = w->p, all = 2 * p + (crossed ? p * (p - 1) / 2 : 0);
 	struct gram_base base;
 
 	*t = (struct terms){0};
-	if (!crossed && !rows_allow(w->n, squares))
+	if (!rows_allow(w->n, all) || (crossed && p < 2))
 		return false;
 	t->a = mem_alloc(all, sizeof(size_t));
 	t->b = mem_alloc(all, sizeof(size_t));
@@ -104,8 +106,8 @@ static double factor_p(const struct terms *t, const struct spd *s, const double 
 	return f;
 }
 
-/* p-values of the second-order model, NaN where the rows do not allow one. */
-static void curved_tests(const struct rank_work *w, double *p_values)
+/* p-values of all factors in a polynomial model, NaN where the rows do not allow one. */
+static void polynomial_tests(const struct rank_work *w, bool crossed, double *p_values)
 {
 	struct terms t;
 	struct gram_base base;
@@ -115,7 +117,7 @@ static void curved_tests(const struct rank_work *w, double *p_values)
 
 	for (size_t j = 0; j < w->p; j++)
 		p_values[j] = NAN;
-	if (!make_terms(&t, w))
+	if (!make_terms(&t, w, crossed))
 		return;
 	gram_base_init(&base, t.values, w->y, w->n, t.q, NULL, w->n);
 	gram_init(&g, t.q);
@@ -191,20 +193,24 @@ static void adjust(double *p, size_t n)
 
 void rank_active(const struct rank_work *w, struct rank_result *r, const struct linear *whole)
 {
-	double *curved = mem_alloc(w->p, sizeof(double)), *shape = mem_alloc(w->p, sizeof(double));
-	double *p = mem_alloc(w->p, sizeof(double));
+	double *tests[TESTS], *p = mem_alloc(w->p, sizeof(double));
 
-	curved_tests(w, curved);
-	forest_tests(w, shape);
+	for (int i = 0; i < TESTS; i++)
+		tests[i] = mem_alloc(w->p, sizeof(double));
+	memcpy(tests[STRAIGHT], whole->p_value, w->p * sizeof(double));
+	polynomial_tests(w, false, tests[BENT]);
+	polynomial_tests(w, true, tests[CROSSED]);
+	forest_tests(w, tests[SHAPE]);
 	for (size_t j = 0; j < w->p; j++)
-		p[j] = combine((double[TESTS]){whole->p_value[j], curved[j], shape[j]});
+		p[j] = combine((double[TESTS]){
+			tests[STRAIGHT][j], tests[BENT][j], tests[CROSSED][j], tests[SHAPE][j]});
 	adjust(p, w->p);
 	for (size_t j = 0; j < w->p; j++) {
 		r->factors[j].p_active = p[j];
 		r->factors[j].active = p[j] <= 1 - w->spec.confidence;
 	}
-	free(curved);
-	free(shape);
+	for (int i = 0; i < TESTS; i++)
+		free(tests[i]);
 	free(p);
 }
 
@@ -243,6 +249,8 @@ static int try_shadows(const struct rank_work *w, enum rank_model model, size_t 
 	s.outside[RANK_LINEAR] = s.outside[RANK_FOREST] = NULL;
 	rank_splits_make(&s, SHADOW_TREES);
 	rank_grids_make(&s);
+	for (size_t i = 0; i < w->p * RANK_CURVE; i++) /* only the copies are varied */
+		s.values[i] = s.grids[i / RANK_CURVE].x[0];
 	rc = rank_splits_fit(&s, err);
 	if (!rc) {
 		shadow.factors = mem_zalloc(s.p, sizeof(*shadow.factors));

@@ -70,8 +70,7 @@ static void linear_effect(const struct rank_work *w, struct rank_factor *f, cons
 /* Half the width of the interval of a mean over splits. */
 static double half_width(const struct rank_work *w, const double *v, size_t splits)
 {
-	const struct split *first = &w->splits[0];
-	double share = (double)first->n_test / (double)first->n_train;
+	double share = (double)w->splits[0].n_test / (double)w->splits[0].n_train;
 	double t = dist_t_quantile(.5 + w->spec.confidence / 2, (double)splits - 1);
 
 	return t * sqrt(WIDEN * (1 / (double)splits + share) * summary_variance(v, splits));
@@ -80,14 +79,16 @@ static double half_width(const struct rank_work *w, const double *v, size_t spli
 /* Means over the splits' forests. */
 static void forest_effect(const struct rank_work *w, struct rank_factor *f, size_t j)
 {
+	const double **curves = mem_alloc(w->n_splits, sizeof(*curves));
 	double *v = mem_alloc(w->n_splits, sizeof(double)), half;
 	size_t splits = 0;
 
-	while (splits < w->n_splits && w->splits[splits].varied)
-		splits++;
+	for (size_t s = 0; s < w->n_splits; s++)
+		if (w->splits[s].varied)
+			curves[splits++] = w->splits[s].fit[RANK_FOREST].curve + j * RANK_CURVE;
 	for (size_t k = 0; k < f->curve_n; k++) {
 		for (size_t s = 0; s < splits; s++)
-			v[s] = w->splits[s].fit[RANK_FOREST].curve[j * RANK_CURVE + k];
+			v[s] = curves[s][k];
 		half = half_width(w, v, splits);
 		f->curve_y[k] = summary_mean(v, splits);
 		f->curve_low[k] = f->curve_y[k] - half;
@@ -96,13 +97,11 @@ static void forest_effect(const struct rank_work *w, struct rank_factor *f, size
 	f->at_low = f->curve_y[0];
 	f->at_high = f->curve_y[f->curve_n - 1];
 	f->effect_percent = (f->at_high / f->at_low - 1) * 100;
-	for (size_t s = 0; s < splits; s++) {
-		const double *curve = w->splits[s].fit[RANK_FOREST].curve + j * RANK_CURVE;
-
-		v[s] = (curve[f->curve_n - 1] / curve[0] - 1) * 100;
-	}
+	for (size_t s = 0; s < splits; s++)
+		v[s] = (curves[s][f->curve_n - 1] / curves[s][0] - 1) * 100;
 	half = half_width(w, v, splits);
 	f->effect_interval = (struct interval){f->effect_percent - half, f->effect_percent + half};
+	free(curves);
 	free(v);
 }
 

@@ -376,6 +376,8 @@ static void fit_split(void *arg, size_t i)
 
 int rank_splits_fit(struct rank_work *w, struct err *err)
 {
+	/* the large forest of the holdout is spared where its rows are tested again */
+	w->splits[0].varied = !w->keep_forest || w->n_splits < VARIED * w->folds;
 	parallel_for(w->threads, w->n_splits, fit_split, w);
 	for (size_t i = 0; i < w->n_splits; i++)
 		if (w->splits[i].err.kind) {
