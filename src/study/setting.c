@@ -9,8 +9,14 @@
 #include "base/num.h"
 #include "net/url.h"
 
-/* Digits of a value in a range: more than any experiment tells apart, and short in a URL. */
-enum { DIGITS = 6 };
+/* Decimals of a value in a range: steps of about a ten-thousandth of it, which no experiment tells
+ * apart, and short in a URL. Never an exponent, which not every service reads. */
+static int decimals(const struct factor *f)
+{
+	double n = 4 - floor(log10(f->high - f->low) + 1);
+
+	return n < 0 ? 0 : n > 15 ? 15 : (int)n;
+}
 
 void factor_value(const struct factor *f, double u, struct str *text, json_t **value)
 {
@@ -26,7 +32,7 @@ void factor_value(const struct factor *f, double u, struct str *text, json_t **v
 		number = floor(f->low + u * (f->high - f->low + 1));
 		str_addf(text, "%.0f", number < f->high ? number : f->high);
 	} else {
-		str_addf(text, "%.*g", DIGITS, f->low + u * (f->high - f->low));
+		str_addf(text, "%.*f", decimals(f), f->low + u * (f->high - f->low));
 	}
 	from = text->p + begin;
 	if (f->words || !num_scan(from, text->p + text->len, &number))
