@@ -53,7 +53,7 @@ static double effect(enum effect e, const double *u, size_t stride)
 static void make_table(struct dataset *d, size_t n, size_t p, uint64_t seed)
 {
 	double *u = mem_alloc(n * p, sizeof(double));
-	char name[16];
+	char name[24];
 
 	dataset_init(d, n, p);
 	if (design_points(DESIGN_SOBOL, n, p, seed, u, NULL))

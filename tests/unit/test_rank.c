@@ -15,7 +15,7 @@ static void table(struct dataset *d, size_t n, size_t p, struct rng *rng)
 	dataset_init(d, n, p);
 	d->words = mem_zalloc(p, sizeof(*d->words));
 	for (size_t j = 0; j < p; j++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "x%zu", j + 1);
 		d->names[j] = mem_strdup(name);
