@@ -136,7 +136,7 @@ static int run_rank(struct cli *cli, const struct opt_rest *rest, struct err *er
 	if (!rc)
 		rc = rank_learn(&rank, &data, &spec, err);
 	if (rc && err->kind == ERR_INPUT && !rank.n && data.n)
-		err_prefix(err, "%s", path);
+		err_prefix(err, "%s", strcmp(path, "-") ? path : "standard input");
 	if (rc)
 		goto out;
 	json = rank_to_json(&rank);

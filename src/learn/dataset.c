@@ -183,14 +183,14 @@ static int need_column(
 	}
 	nearest = str_nearest(name, names);
 	if (nearest)
-		err_set(err, ERR_INPUT, "%s has no column '%s' for the %s; did you mean '%s'?",
+		err_set(err, ERR_USAGE, "%s has no column '%s' for the %s; did you mean '%s'?",
 			r->name, name, what, nearest);
 	else
-		err_set(err, ERR_INPUT, "%s has no column '%s' for the %s; there is %s%s", r->name,
+		err_set(err, ERR_USAGE, "%s has no column '%s' for the %s; there is %s%s", r->name,
 			name, what, list.p, r->width > 12 ? ", …" : "");
 	free(names);
 	str_release(&list);
-	return -ERR_INPUT;
+	return -ERR_USAGE;
 }
 
 static int choose_response(struct reading *r, struct err *err)
