@@ -9,11 +9,11 @@
 #include "base/num.h"
 #include "net/url.h"
 
-/* Decimals of a value in a range: steps of about a ten-thousandth of it, which no experiment tells
+/* Decimals of a value in a range: steps of a thousandth of it or less, which no experiment tells
  * apart, and short in a URL. Never an exponent, which not every service reads. */
 static int decimals(const struct factor *f)
 {
-	double n = 4 - floor(log10(f->high - f->low) + 1);
+	double n = 3 - floor(log10(f->high - f->low));
 
 	return n < 0 ? 0 : n > 15 ? 15 : (int)n;
 }
