@@ -11,8 +11,11 @@ void csv_init(struct csv_reader *r, const char *name, const char *data, size_t l
 		data += 3;
 		len -= 3;
 	}
-	*r = (struct csv_reader){
-		.at = data, .end = data + len, .name = name, .separator = separator, .next_line = 1};
+	*r = (struct csv_reader){.at = data,
+		.end = data + len,
+		.name = name,
+		.separator = separator,
+		.next_line = 1};
 }
 
 /* One quoted field; at is behind its opening quote. Returns the byte after the closing quote. */
@@ -76,7 +79,8 @@ int csv_next(
 					r->name, r->line, *count + 1);
 		} else {
 			field = (struct csv_field){.p = at};
-			while (at < r->end && *at != r->separator && *at != '\n' && *at != '\r' && *at)
+			while (at < r->end && *at != r->separator && *at != '\n' && *at != '\r' &&
+				*at)
 				at++;
 			if (at < r->end && !*at)
 				return err_set(err, ERR_INPUT,

@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* A field as it stands in the file, without its outer quotes. `doubled`: it holds doubled quotes, so
- * it must be read through csv_field_text(). */
+/* A field as it stands in the file, without its outer quotes. `doubled`: it holds doubled quotes,
+ * so it must be read through csv_field_text(). */
 struct csv_field {
 	const char *p;
 	size_t len;
@@ -38,8 +38,8 @@ void csv_init(struct csv_reader *r, const char *name, const char *data, size_t l
  * larger than max). Blank lines are passed over. 1 a row, 0 the end, negative an error that names
  * file and line (a quote that is not closed, text after a closing quote, a NUL byte).
  */
-int csv_next(struct csv_reader *r, struct csv_field *fields, size_t max, size_t *count,
-	struct err *err);
+int csv_next(
+	struct csv_reader *r, struct csv_field *fields, size_t max, size_t *count, struct err *err);
 
 /* The field's text, without doubled quotes, appended. */
 void csv_field_text(const struct csv_field *field, struct str *out);

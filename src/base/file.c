@@ -31,7 +31,8 @@ static int read_stream(
 	if (n < 0 || all.len > max_bytes) {
 		str_release(&all);
 		return n < 0 ? err_errno(err, ERR_INPUT, errno, "%s: cannot be read", name)
-			     : err_set(err, ERR_INPUT, "%s: larger than %zu bytes", name, max_bytes);
+			     : err_set(err, ERR_INPUT, "%s: larger than %zu bytes", name,
+				       max_bytes);
 	}
 	out->len = all.len;
 	out->data = str_take(&all);

@@ -17,8 +17,7 @@ struct file_bytes {
 };
 
 /* max_bytes is a ceiling: a larger file is an error. */
-int file_open_bytes(
-	const char *path, size_t max_bytes, struct file_bytes *out, struct err *err);
+int file_open_bytes(const char *path, size_t max_bytes, struct file_bytes *out, struct err *err);
 void file_close_bytes(struct file_bytes *file);
 
 /* Writes beside `path`, then renames over it: a reader sees the old file or the new one. */

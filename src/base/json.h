@@ -16,7 +16,7 @@ json_t *json_number(double value);
 
 /* The number at key, or NaN where it is missing, null, or no number. */
 double json_number_at(const json_t *object, const char *key);
-int64_t json_int_at(const json_t *object, const char *key); /* 0 where missing */
+int64_t json_int_at(const json_t *object, const char *key);      /* 0 where missing */
 const char *json_text_at(const json_t *object, const char *key); /* "" where missing */
 
 /* Adds the text of `value`; `indent` 0 for one line. Numbers are written so that they read back to

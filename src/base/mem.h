@@ -7,11 +7,11 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t count, size_t size);   /* count × size bytes, not cleared */
-void *mem_zalloc(size_t count, size_t size);  /* the same, cleared */
+void *mem_alloc(size_t count, size_t size);  /* count × size bytes, not cleared */
+void *mem_zalloc(size_t count, size_t size); /* the same, cleared */
 void *mem_resize(void *p, size_t count, size_t size);
-void *mem_copy(const void *p, size_t bytes);  /* a copy of `bytes` bytes, plus a NUL after it */
-char *mem_strdup(const char *text);           /* NULL stays NULL */
+void *mem_copy(const void *p, size_t bytes); /* a copy of `bytes` bytes, plus a NUL after it */
+char *mem_strdup(const char *text);          /* NULL stays NULL */
 
 /* Cache-line-aligned and cleared; for counters that one thread writes. */
 void *mem_zalloc_line(size_t count, size_t size);

@@ -109,7 +109,8 @@ struct unit {
 };
 
 static const struct unit DURATIONS[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3},
-	{"µs", 1e3}, {"ns", 1}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {NULL, 0}};
+	{"µs", 1e3}, {"ns", 1}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9},
+	{NULL, 0}};
 static const struct unit SIZES[] = {{"", 1}, {"k", 1024.}, {"m", 1048576.}, {"g", 1073741824.},
 	{"t", 1099511627776.}, {NULL, 0}};
 
@@ -147,8 +148,8 @@ int num_parse_duration(const char *text, uint64_t min_ns, uint64_t max_ns, const
 	uint64_t *out_ns, struct err *err)
 {
 	double value = 0;
-	int rc = unit_parse(text, DURATIONS, "a duration such as 250ms, 10s or 2m", 0, 9e18, what,
-		&value, err);
+	int rc = unit_parse(
+		text, DURATIONS, "a duration such as 250ms, 10s or 2m", 0, 9e18, what, &value, err);
 
 	if (rc)
 		return rc;

@@ -11,8 +11,8 @@
 
 #include "base/err.h"
 
-int num_parse_int(
-	const char *text, int64_t min, int64_t max, const char *what, int64_t *out, struct err *err);
+int num_parse_int(const char *text, int64_t min, int64_t max, const char *what, int64_t *out,
+	struct err *err);
 int num_parse_real(
 	const char *text, double min, double max, const char *what, double *out, struct err *err);
 
@@ -25,18 +25,18 @@ int num_parse_size(const char *text, uint64_t min_bytes, uint64_t max_bytes, con
 	uint64_t *out_bytes, struct err *err);
 
 /*
- * A decimal number at p, at most end: "12", "-0.5", "1e-3", "nan", "inf" as strtod reads them in the
- * C locale, hexadecimal not. Returns the byte after it, or NULL when there is none. Does not need a
- * NUL; the result is the nearest double.
+ * A decimal number at p, at most end: "12", "-0.5", "1e-3", "nan", "inf" as strtod reads them in
+ * the C locale, hexadecimal not. Returns the byte after it, or NULL when there is none. Does not
+ * need a NUL; the result is the nearest double.
  */
 const char *num_scan(const char *p, const char *end, double *out);
 
 enum { NUM_TEXT = 32 };
 
 /* For people, into `out`, which is returned. */
-char *num_duration(double seconds, char out[NUM_TEXT]);  /* "1.24 s", "873 µs", "2 m 05 s" */
-char *num_bytes(double bytes, char out[NUM_TEXT]);       /* "1.2 MB" (powers of 1,000) */
-char *num_count(double value, char out[NUM_TEXT]);       /* "12,345"; no fraction */
-char *num_short(double value, char out[NUM_TEXT]);       /* 4 significant digits: "0.01234", "1,235" */
+char *num_duration(double seconds, char out[NUM_TEXT]); /* "1.24 s", "873 µs", "2 m 05 s" */
+char *num_bytes(double bytes, char out[NUM_TEXT]);      /* "1.2 MB" (powers of 1,000) */
+char *num_count(double value, char out[NUM_TEXT]);      /* "12,345"; no fraction */
+char *num_short(double value, char out[NUM_TEXT]); /* 4 significant digits: "0.01234", "1,235" */
 
 #endif

@@ -58,8 +58,7 @@ static int set_flag(bool *field, const char *value, const char *what, struct err
 	return 0;
 }
 
-int opt_set(
-	const struct opt *opt, void *into, const char *value, const char *what, struct err *err)
+int opt_set(const struct opt *opt, void *into, const char *value, const char *what, struct err *err)
 {
 	void *field = (char *)into + opt->offset;
 	bool any = opt->min == 0 && opt->max == 0;
@@ -78,8 +77,8 @@ int opt_set(
 		return num_parse_int(value, any ? INT64_MIN : (int64_t)opt->min,
 			any ? INT64_MAX : (int64_t)opt->max, what, field, err);
 	case OPT_REAL:
-		return num_parse_real(value, any ? -1e308 : opt->min, any ? 1e308 : opt->max, what,
-			field, err);
+		return num_parse_real(
+			value, any ? -1e308 : opt->min, any ? 1e308 : opt->max, what, field, err);
 	case OPT_DURATION:
 		return num_parse_duration(value, (uint64_t)opt->min,
 			any ? INT64_MAX : (uint64_t)opt->max, what, field, err);
@@ -131,8 +130,8 @@ static int unknown_long(const struct opt_section *sections, const char *name, st
 	const char *nearest = n ? str_nearest(name, names) : NULL;
 
 	if (nearest)
-		rc = err_set(err, ERR_USAGE, "unknown option --%s, did you mean --%s?", name,
-			nearest);
+		rc = err_set(
+			err, ERR_USAGE, "unknown option --%s, did you mean --%s?", name, nearest);
 	else
 		rc = err_set(err, ERR_USAGE, "unknown option --%s; -h lists the options", name);
 	free(names);

@@ -20,9 +20,9 @@
 	X(LIST, struct opt_list, "TEXT") /* may be given again and again */                        \
 	X(INT, int64_t, "N")                                                                       \
 	X(REAL, double, "X")                                                                       \
-	X(DURATION, uint64_t, "TIME")  /* nanoseconds */                                           \
-	X(SIZE, uint64_t, "SIZE")      /* bytes */                                                 \
-	X(CHOICE, int, "WORD")         /* index into choices */
+	X(DURATION, uint64_t, "TIME") /* nanoseconds */                                            \
+	X(SIZE, uint64_t, "SIZE")     /* bytes */                                                  \
+	X(CHOICE, int, "WORD")        /* index into choices */
 
 enum opt_type {
 #define X(name, type, arg) OPT_##name,
@@ -38,18 +38,19 @@ struct opt_list {
 };
 
 struct opt {
-	char letter;                /* short name, or 0 */
-	const char *name;           /* long name without dashes; study files write it with '_' for '-' */
+	char letter;      /* short name, or 0 */
+	const char *name; /* long name without dashes; study files write it with '_' for '-' */
 	enum opt_type type;
-	size_t offset;              /* of the field */
-	const char *arg;            /* what help calls the argument; NULL for the type's own word */
-	const char *help;           /* one line, no full stop; says the default where there is one */
-	double min, max;            /* INT, REAL as they are; DURATION in ns, SIZE in bytes; 0, 0: any */
+	size_t offset;    /* of the field */
+	const char *arg;  /* what help calls the argument; NULL for the type's own word */
+	const char *help; /* one line, no full stop; says the default where there is one */
+	double min, max;  /* INT, REAL as they are; DURATION in ns, SIZE in bytes; 0, 0: any */
 	const char *const *choices; /* CHOICE: ends with NULL */
 };
 
 /* A table of options that ends with a name of NULL, the struct that it writes into, and a title for
- * help (NULL: "Options"). A command has a few of these; a title of NULL and opts of NULL ends them. */
+ * help (NULL: "Options"). A command has a few of these; a title of NULL and opts of NULL ends them.
+ */
 struct opt_section {
 	const char *title;
 	const struct opt *opts;
@@ -65,17 +66,18 @@ struct opt_rest {
 
 /*
  * Parses argv[0 … argc−1] (without program and command names). Long options as --name VALUE or
- * --name=VALUE, short ones as -c 5, -c5, flags together as -ab; a flag's opposite is --no-NAME; "--"
- * ends options, as does the first positional where stop_at_positional. ERR_USAGE names the option and
- * the nearest right one.
+ * --name=VALUE, short ones as -c 5, -c5, flags together as -ab; a flag's opposite is --no-NAME;
+ * "--" ends options, as does the first positional where stop_at_positional. ERR_USAGE names the
+ * option and the nearest right one.
  */
 int opt_parse(const struct opt_section *sections, int argc, char **argv, bool stop_at_positional,
 	struct opt_rest *rest, struct err *err);
 void opt_rest_release(struct opt_rest *rest);
 
-/* Sets one option from text; `what` names the place in messages. `value` must outlive the struct. */
-int opt_set(const struct opt *opt, void *into, const char *value, const char *what,
-	struct err *err);
+/* Sets one option from text; `what` names the place in messages. `value` must outlive the struct.
+ */
+int opt_set(
+	const struct opt *opt, void *into, const char *value, const char *what, struct err *err);
 
 /* The option of this name in a table, or NULL. '_' and '-' are the same. */
 const struct opt *opt_find(const struct opt *opts, const char *name);

@@ -131,11 +131,13 @@ size_t str_width(const char *text)
 		if (c < 0x20 || (c >= 0x300 && c <= 0x36f) || c == 0x200b || c == 0x200d)
 			continue;
 		width += (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
-				(c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
-				(c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
-				(c >= 0x1f300 && c <= 0x1faff)
-			? 2
-			: 1;
+					 (c >= 0xac00 && c <= 0xd7a3) ||
+					 (c >= 0xf900 && c <= 0xfaff) ||
+					 (c >= 0xfe30 && c <= 0xfe6f) ||
+					 (c >= 0xff00 && c <= 0xff60) ||
+					 (c >= 0x1f300 && c <= 0x1faff)
+				 ? 2
+				 : 1;
 	}
 	return width;
 }

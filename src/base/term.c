@@ -198,8 +198,8 @@ void table_render(const struct table *t, const struct term *term, struct str *ou
 	for (size_t i = 0; i < t->n_cells; i += t->n_columns) {
 		size_t left = t->n_cells - i;
 
-		render_row(t, term, widths, t->cells + i,
-			left < t->n_columns ? left : t->n_columns, false, out);
+		render_row(t, term, widths, t->cells + i, left < t->n_columns ? left : t->n_columns,
+			false, out);
 	}
 	free(widths);
 }

@@ -1,7 +1,7 @@
 /*
  * What a terminal can do, and the pieces that text for people is made of: styles, bars, sparklines,
- * and tables whose columns line up whatever colours and alphabets are in them. All of it is added to
- * a struct str; printing is for src/cli.
+ * and tables whose columns line up whatever colours and alphabets are in them. All of it is added
+ * to a struct str; printing is for src/cli.
  */
 #ifndef CULPRIT_BASE_TERM_H
 #define CULPRIT_BASE_TERM_H
@@ -41,7 +41,7 @@ struct table {
 	struct table_column {
 		char *title;
 		enum table_align align;
-	} *columns;
+	} * columns;
 	char **cells;
 	size_t n_columns, n_cells, columns_cap, cells_cap;
 };

@@ -28,9 +28,9 @@ struct cli {
 
 struct cmd {
 	const char *name;
-	const char *arguments; /* as usage shows them: "STUDY.yaml", "URL" */
-	const char *summary;   /* one line for the list of commands, no full stop */
-	const char *about;     /* a paragraph for -h and the manual page */
+	const char *arguments;       /* as usage shows them: "STUDY.yaml", "URL" */
+	const char *summary;         /* one line for the list of commands, no full stop */
+	const char *about;           /* a paragraph for -h and the manual page */
 	const char *const *examples; /* "command line", "what it does", …, NULL */
 	/* Static, `into` pointing at a static struct of the command; the store option and -h are
 	 * added by the frame. */
@@ -41,7 +41,8 @@ struct cmd {
 	int (*run)(struct cli *cli, const struct opt_rest *rest, struct err *err);
 };
 
-/* Every command: name of the exported struct. One line here, one file cmd_<name>.c, one page in docs/. */
+/* Every command: name of the exported struct. One line here, one file cmd_<name>.c, one page in
+ * docs/. */
 #define CLI_COMMANDS(X)                                                                            \
 	X(find)                                                                                    \
 	X(rank)                                                                                    \
@@ -82,8 +83,9 @@ void cli_print_json(const json_t *value);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Progress on stderr. On a terminal one line, drawn again in place (cut to its width, at most 10 times
- * a second); elsewhere cli_progress() prints nothing, and only cli_progress_line() does, once a call.
+ * Progress on stderr. On a terminal one line, drawn again in place (cut to its width, at most 10
+ * times a second); elsewhere cli_progress() prints nothing, and only cli_progress_line() does, once
+ * a call.
  */
 void cli_progress(const struct cli *cli, const char *line);
 void cli_progress_line(const struct cli *cli, const char *line); /* stays on the screen */
@@ -95,8 +97,8 @@ int cli_open_store(const struct cli *cli, struct store **out, struct err *err);
 /* Fills command, machine, started of a run to be added (kind and title are the caller's). */
 void cli_describe_run(const struct cli *cli, struct run *run, const char *kind, const char *title);
 
-/* Keeps a finished result as a run: one call for commands without trials. Failing to store is said on
- * stderr but loses nothing else. Sets *id (0 when it could not be kept). */
+/* Keeps a finished result as a run: one call for commands without trials. Failing to store is said
+ * on stderr but loses nothing else. Sets *id (0 when it could not be kept). */
 void cli_keep(const struct cli *cli, const char *kind, const char *title, uint64_t seed,
 	json_t *spec, json_t *result, int64_t *id);
 

@@ -87,7 +87,8 @@ static void complete_fish(struct str *out)
 	for (const struct cmd *const *c = CLI_TABLE; *c; c++) {
 		struct opt_section *sections = cli_sections(*c);
 
-		str_addf(out, "complete -c culprit -n __fish_use_subcommand -a %s -d '", (*c)->name);
+		str_addf(
+			out, "complete -c culprit -n __fish_use_subcommand -a %s -d '", (*c)->name);
 		add_quoted(out, (*c)->summary, "");
 		str_add(out, "'\n");
 		for (const struct opt_section *s = sections; s->opts; s++)
@@ -142,8 +143,8 @@ static int run_completion(struct cli *cli, const struct opt_rest *rest, struct e
 	else if (!strcmp(shell, "options"))
 		return list_options(rest->n > 1 ? rest->items[1] : "", err);
 	else
-		return err_set(err, ERR_USAGE, "no completion for '%s'; there is bash, zsh and fish",
-			shell);
+		return err_set(err, ERR_USAGE,
+			"no completion for '%s'; there is bash, zsh and fish", shell);
 	cli_print(text.p);
 	str_release(&text);
 	return 0;

@@ -11,7 +11,8 @@ static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *
 	int rc = 0;
 
 	if (options.json == options.csv)
-		return err_set(err, ERR_USAGE, "say which form: --csv for its rows, --json for all of it");
+		return err_set(
+			err, ERR_USAGE, "say which form: --csv for its rows, --json for all of it");
 	rc = stored_read(cli, rest->items[0], &stored, err);
 	if (!rc && options.json) {
 		json_t *whole = stored_json(&stored);
@@ -33,11 +34,12 @@ const struct cmd cmd_export = {
 	.arguments = "RUN",
 	.summary = "print a stored run for other tools, as CSV or JSON",
 	.about = "Prints a stored run: with --csv its rows (a study's trials, a load's seconds, a "
-		 "ranking's factors), with --json everything that is known of it. RUN is its number, "
+		 "ranking's factors), with --json everything that is known of it. RUN is its "
+		 "number, "
 		 "or `last`. A study's CSV is what `culprit rank` reads.",
 	.examples = (const char *const[]){"culprit export 7 --csv > trials.csv",
-		"the trials of study 7 as CSV",
-		"culprit export last --json | jq .machine.cpu", "a field of the newest run", NULL},
+		"the trials of study 7 as CSV", "culprit export last --json | jq .machine.cpu",
+		"a field of the newest run", NULL},
 	.sections = (const struct opt_section[]){{NULL, CLI_FORMAT_OPTIONS, &options}, {0}},
 	.min_rest = 1,
 	.max_rest = 1,

@@ -40,7 +40,8 @@ static void runs_text(const struct cli *cli, const struct run *runs, size_t n, s
 		table_cellf(&t, "%lld", (long long)r->id);
 		table_cell(&t, r->kind);
 		table_cell(&t, clock_label(r->started_ms, text));
-		table_cell(&t, r->ended_ms > r->started_ms
+		table_cell(&t,
+			r->ended_ms > r->started_ms
 				? num_duration((double)(r->ended_ms - r->started_ms) / 1e3, text)
 				: "");
 		table_cell(&t, r->n_trials ? num_count((double)r->n_trials, text) : "");
@@ -60,14 +61,15 @@ static json_t *runs_json(const struct run *runs, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct run *r = &runs[i];
 
-		json_array_append_new(list,
-			json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:s}", "run", (json_int_t)r->id,
-				"kind", r->kind, "title", r->title, "status",
-				RUN_STATUS_WORDS[r->status], "started",
-				clock_iso(r->started_ms, text), "trials", (json_int_t)r->n_trials,
-				"command", r->command));
+		json_array_append_new(
+			list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:s}", "run",
+				      (json_int_t)r->id, "kind", r->kind, "title", r->title,
+				      "status", RUN_STATUS_WORDS[r->status], "started",
+				      clock_iso(r->started_ms, text), "trials",
+				      (json_int_t)r->n_trials, "command", r->command));
 		json_object_set_new(json_array_get(list, i), "seconds",
-			json_number(r->ended_ms ? (double)(r->ended_ms - r->started_ms) / 1e3 : NAN));
+			json_number(
+				r->ended_ms ? (double)(r->ended_ms - r->started_ms) / 1e3 : NAN));
 	}
 	return list;
 }
@@ -161,10 +163,12 @@ const struct cmd cmd_runs = {
 	.name = "runs",
 	.arguments = "",
 	.summary = "list what the store holds",
-	.about = "Lists the runs of the store, newest first: what was measured, when, how long it took "
+	.about = "Lists the runs of the store, newest first: what was measured, when, how long it "
+		 "took "
 		 "and how it ended. `culprit show RUN` shows one.",
-	.examples = (const char *const[]){"culprit runs", "list all runs", "culprit runs --kind study",
-		"list the studies", "culprit runs --remove 3", "remove run 3", NULL},
+	.examples =
+		(const char *const[]){"culprit runs", "list all runs", "culprit runs --kind study",
+			"list the studies", "culprit runs --remove 3", "remove run 3", NULL},
 	.sections = (const struct opt_section[]){{NULL, RUNS_OPTIONS, &options},
 		{"Output", CLI_FORMAT_OPTIONS, &options.format}, {0}},
 	.run = runs_run,

@@ -49,11 +49,12 @@ const struct cmd cmd_show = {
 	.name = "show",
 	.arguments = "[RUN]",
 	.summary = "show a stored run again",
-	.about = "Shows a stored run as it was printed when it ended: the ranking of a study, the "
-		 "summary of a load. RUN is its number as `culprit runs` lists it; without one, the "
-		 "newest run is shown.",
-	.examples = (const char *const[]){"culprit show 7", "show run 7", "culprit show 7 --html r.html",
-		"write its HTML report", NULL},
+	.about =
+		"Shows a stored run as it was printed when it ended: the ranking of a study, the "
+		"summary of a load. RUN is its number as `culprit runs` lists it; without one, the "
+		"newest run is shown.",
+	.examples = (const char *const[]){"culprit show 7", "show run 7",
+		"culprit show 7 --html r.html", "write its HTML report", NULL},
 	.sections = (const struct opt_section[]){{NULL, SHOW_OPTIONS, &options}, {0}},
 	.max_rest = 1,
 	.run = show_run,

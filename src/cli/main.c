@@ -83,7 +83,7 @@ static struct term term_of(int fd)
 		lang = getenv("LANG");
 	/* "C" and "POSIX" say ASCII on a terminal; a file or pipe, or nothing said, gets UTF-8 */
 	term.unicode = !term.tty || !lang || !*lang || strstr(lang, "UTF-8") ||
-		strstr(lang, "utf8") || strstr(lang, "utf-8");
+		       strstr(lang, "utf8") || strstr(lang, "utf-8");
 	return term;
 }
 
@@ -146,7 +146,8 @@ static int check_rest(const struct cmd *cmd, const struct opt_rest *rest, struct
 		return err_set(err, ERR_USAGE, "needs %s; `culprit %s -h` shows how",
 			cmd->arguments, cmd->name);
 	if (rest->n > cmd->max_rest)
-		return err_set(err, ERR_USAGE, "'%s' is one argument too many; `culprit %s -h` shows how",
+		return err_set(err, ERR_USAGE,
+			"'%s' is one argument too many; `culprit %s -h` shows how",
 			rest->items[cmd->max_rest], cmd->name);
 	return 0;
 }
@@ -184,7 +185,7 @@ static int run_command(const struct cmd *cmd, struct cli *cli, int argc, char **
 out:
 	opt_rest_release(&rest);
 	free(sections);
-	return rc ? err_exit_code((enum err_kind)-rc) : 0;
+	return rc ? err_exit_code((enum err_kind) - rc) : 0;
 }
 
 int main(int argc, char **argv)

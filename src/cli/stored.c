@@ -72,11 +72,11 @@ json_t *stored_json(const struct stored *s)
 	for (size_t i = 0; i < s->n_trials; i++) {
 		const struct trial *t = &s->trials[i];
 
-		json_array_append_new(trials,
-			json_pack("{s:i, s:b, s:s, s:O, s:O, s:O}", "trial", (int)t->index + 1,
-				"ok", t->ok, "started", clock_iso(t->started_ms, started),
-				"setting", t->setting, "responses", t->responses, "detail",
-				t->detail));
+		json_array_append_new(
+			trials, json_pack("{s:i, s:b, s:s, s:O, s:O, s:O}", "trial",
+					(int)t->index + 1, "ok", t->ok, "started",
+					clock_iso(t->started_ms, started), "setting", t->setting,
+					"responses", t->responses, "detail", t->detail));
 	}
 	if (s->n_trials)
 		json_object_set(whole, "trials", trials);
@@ -149,7 +149,8 @@ void stored_rank_csv(const json_t *result, struct str *out)
 	for (size_t c = 0; COLUMNS[c]; c++)
 		csv_put(out, !c, COLUMNS[c]);
 	str_add_char(out, '\n');
-	json_array_foreach (json_object_get(result, "factors"), i, factor) {
+	json_array_foreach(json_object_get(result, "factors"), i, factor)
+	{
 		for (size_t c = 0; COLUMNS[c]; c++) {
 			const json_t *value = json_object_get(factor, COLUMNS[c]);
 
@@ -200,8 +201,8 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 		.run = run->id,
 		.seed = run->seed,
 		.seconds = run->ended_ms > run->started_ms
-			? (double)(run->ended_ms - run->started_ms) / 1e3
-			: NAN,
+				   ? (double)(run->ended_ms - run->started_ms) / 1e3
+				   : NAN,
 		.rank = rank,
 		.trials = n_trials ? rows : NULL,
 		.n_trials = n_trials,

@@ -1,6 +1,6 @@
 /*
- * The store: opening, migrating, locking; and every statement that culprit says to SQLite. Errors of
- * SQLite are translated in one place (store_error) into a sentence with the path and the mend.
+ * The store: opening, migrating, locking; and every statement that culprit says to SQLite. Errors
+ * of SQLite are translated in one place (store_error) into a sentence with the path and the mend.
  */
 #include "store/store.h"
 
@@ -53,7 +53,8 @@ static int store_error(const struct store *s, const char *doing, struct err *err
 	case SQLITE_NOTADB:
 	case SQLITE_CORRUPT:
 		return err_set(err, ERR_STORE,
-			"%s: is not a store of culprit, or is damaged (%s); move it away, or choose "
+			"%s: is not a store of culprit, or is damaged (%s); move it away, or "
+			"choose "
 			"another with --store PATH",
 			s->path, sqlite3_errmsg(s->db));
 	case SQLITE_CANTOPEN:
@@ -61,8 +62,8 @@ static int store_error(const struct store *s, const char *doing, struct err *err
 			"%s: cannot be opened or made (%s); choose another store with --store PATH",
 			s->path, strerror(sqlite3_system_errno(s->db)));
 	default:
-		return err_set(err, ERR_STORE, "%s: %s while %s", s->path, sqlite3_errmsg(s->db),
-			doing);
+		return err_set(
+			err, ERR_STORE, "%s: %s while %s", s->path, sqlite3_errmsg(s->db), doing);
 	}
 }
 
@@ -119,7 +120,8 @@ static int store_identify(struct store *s, int *version, struct err *err)
 			s->path);
 	if (*version > SCHEMA_VERSION)
 		return err_set(err, ERR_STORE,
-			"%s: was written by a newer culprit (schema %d, this one knows %d); install "
+			"%s: was written by a newer culprit (schema %d, this one knows %d); "
+			"install "
 			"that one, or choose another store with --store PATH",
 			s->path, *version, SCHEMA_VERSION);
 	return 0;
@@ -194,8 +196,9 @@ void store_close(struct store *s)
 }
 
 /*
- * The lock is a POSIX record lock on a file beside the store: it names its holder (F_GETLK), does not
- * pass to children, and ends with the process however that ends. The file's text is the command.
+ * The lock is a POSIX record lock on a file beside the store: it names its holder (F_GETLK), does
+ * not pass to children, and ends with the process however that ends. The file's text is the
+ * command.
  */
 int store_lock(struct store *s, const char *command, struct err *err)
 {
@@ -219,7 +222,8 @@ int store_lock(struct store *s, const char *command, struct err *err)
 		lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		fcntl(s->lock_fd, F_GETLK, &lock);
 		rc = err_set(err, ERR_BUSY,
-			"%s: in use by another culprit (pid %d: %s), and two measurements at a time "
+			"%s: in use by another culprit (pid %d: %s), and two measurements at a "
+			"time "
 			"would spoil each other; wait for it, or choose another store with "
 			"--store PATH",
 			s->path, (int)lock.l_pid, holder);
@@ -294,8 +298,8 @@ int store_run_add(struct store *s, struct run *run, struct err *err)
 	return rc;
 }
 
-int store_run_end(struct store *s, int64_t id, enum run_status status, const json_t *result,
-	struct err *err)
+int store_run_end(
+	struct store *s, int64_t id, enum run_status status, const json_t *result, struct err *err)
 {
 	sqlite3_stmt *q;
 	int rc = store_prepare(s,
@@ -347,8 +351,8 @@ static int run_from_row(const struct store *s, sqlite3_stmt *q, struct run *out,
 int store_run_read(struct store *s, int64_t id, struct run *out, struct err *err)
 {
 	sqlite3_stmt *q;
-	int rc = store_prepare(s, "SELECT " RUN_COLUMNS " FROM run WHERE id = ?", &q,
-		"reading a run", err);
+	int rc = store_prepare(
+		s, "SELECT " RUN_COLUMNS " FROM run WHERE id = ?", &q, "reading a run", err);
 
 	*out = (struct run){0};
 	if (rc)
@@ -392,8 +396,8 @@ int store_run_list(struct store *s, const char *kind, struct run **out, size_t *
 	size_t cap = 0;
 	int step = SQLITE_DONE;
 	int rc = store_prepare(s,
-		"SELECT " RUN_COLUMNS " FROM run WHERE ?1 IS NULL OR kind = ?1 ORDER BY id DESC", &q,
-		"listing runs", err);
+		"SELECT " RUN_COLUMNS " FROM run WHERE ?1 IS NULL OR kind = ?1 ORDER BY id DESC",
+		&q, "listing runs", err);
 
 	*out = NULL;
 	*n = 0;
@@ -534,8 +538,8 @@ static int blob_unpack(const struct store *s, sqlite3_stmt *q, const char *name,
 		return err_set(err, ERR_STORE, "%s: %s is damaged", s->path, name);
 	*data = mem_alloc((size_t)size + 1, 1);
 	*len = (size_t)size;
-	got = ZSTD_decompress(*data, *len, sqlite3_column_blob(q, 1),
-		(size_t)sqlite3_column_bytes(q, 1));
+	got = ZSTD_decompress(
+		*data, *len, sqlite3_column_blob(q, 1), (size_t)sqlite3_column_bytes(q, 1));
 	if (!ZSTD_isError(got) && got == *len)
 		return 0;
 	free(*data);
@@ -559,8 +563,8 @@ int store_blob_get(
 	switch (sqlite3_step(q)) {
 	case SQLITE_ROW: rc = blob_unpack(s, q, name, data, len, err); break;
 	case SQLITE_DONE:
-		rc = err_set(err, ERR_STORE, "%s: run %lld has no %s", s->path, (long long)run,
-			name);
+		rc = err_set(
+			err, ERR_STORE, "%s: run %lld has no %s", s->path, (long long)run, name);
 		break;
 	default: rc = store_error(s, "reading a blob", err);
 	}

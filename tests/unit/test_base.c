@@ -162,12 +162,13 @@ struct sample {
 
 static const char *const SAMPLERS[] = {"sobol", "grid", NULL};
 static const struct opt SAMPLE_OPTIONS[] = {
-	{'c', "connections", OPT_INT, offsetof(struct sample, connections), NULL, "clients", 1, 1000,
-		NULL},
+	{'c', "connections", OPT_INT, offsetof(struct sample, connections), NULL, "clients", 1,
+		1000, NULL},
 	{'d', "duration", OPT_DURATION, offsetof(struct sample, duration), NULL, "how long", 0, 0,
 		NULL},
 	{'q', "quick", OPT_FLAG, offsetof(struct sample, quick), NULL, "fast", 0, 0, NULL},
-	{0, "sampler", OPT_CHOICE, offsetof(struct sample, sampler), NULL, "design", 0, 0, SAMPLERS},
+	{0, "sampler", OPT_CHOICE, offsetof(struct sample, sampler), NULL, "design", 0, 0,
+		SAMPLERS},
 	{'H', "header", OPT_LIST, offsetof(struct sample, headers), NULL, "header", 0, 0, NULL},
 	{'n', "display-name", OPT_TEXT, offsetof(struct sample, name), NULL, "name", 0, 0, NULL},
 	{0}};

@@ -46,9 +46,13 @@ static void clean(void)
 static int64_t add_run(struct store *s, const char *key)
 {
 	struct err err = {0};
-	struct run run = {.kind = strdup("study"), .title = strdup("a 'title'"),
-		.status = RUN_RUNNING, .started_ms = 5, .command = strdup("culprit find x"),
-		.key = strdup(key), .seed = (UINT64_C(1) << 53) - 1,
+	struct run run = {.kind = strdup("study"),
+		.title = strdup("a 'title'"),
+		.status = RUN_RUNNING,
+		.started_ms = 5,
+		.command = strdup("culprit find x"),
+		.key = strdup(key),
+		.seed = (UINT64_C(1) << 53) - 1,
 		.spec = json_pack("{s:f}", "third", 1.0 / 3)};
 	int64_t id;
 
@@ -61,8 +65,11 @@ static int64_t add_run(struct store *s, const char *key)
 static void add_trial(struct store *s, int64_t run, size_t index)
 {
 	struct err err = {0};
-	struct trial t = {.run = run, .index = index, .ok = index % 2,
-		.setting = json_pack("{s:i}", "x", (int)index), .responses = json_object(),
+	struct trial t = {.run = run,
+		.index = index,
+		.ok = index % 2,
+		.setting = json_pack("{s:i}", "x", (int)index),
+		.responses = json_object(),
 		.detail = json_object()};
 
 	ck_assert_msg(!store_trial_add(s, &t, &err), "%s", err.text);

@@ -1,6 +1,6 @@
 /*
- * The frame of every unit test: list the tests, call unit_main(). Each test runs in a process of its
- * own (Check), unless CK_FORK=no.
+ * The frame of every unit test: list the tests, call unit_main(). Each test runs in a process of
+ * its own (Check), unless CK_FORK=no.
  */
 #ifndef CULPRIT_TESTS_UNIT_H
 #define CULPRIT_TESTS_UNIT_H
