@@ -20,10 +20,11 @@
 
 /*
  * LARGE: cells of a table past which the repeated splits work on a sample of its rows; a few
- * thousand rows already leave intervals that are narrower than anybody asks for. SERIAL: cells
- * under which starting threads for one forest costs more than it saves.
+ * thousand rows already leave intervals that are narrower than anybody asks for. SHUFFLED: rows of
+ * a large holdout that permutation importance looks at. SPLIT_TREES: of the forests that are only
+ * averaged over splits.
  */
-enum { LARGE = 40000, REPEATS = 10, MIN_ROWS = 3, SPLIT_TREES = 16 };
+enum { LARGE = 40000, REPEATS = 10, SHUFFLED = 4000, MIN_ROWS = 3, SPLIT_TREES = 16 };
 
 static void warn(struct rank_result *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -187,7 +188,11 @@ static void report_forest(const struct rank_work *w, struct rank_result *r, cons
 {
 	double *drops = mem_alloc(r->p * REPEATS, sizeof(double));
 	double *impurity = mem_alloc(r->p, sizeof(double));
+	size_t count = n_test < SHUFFLED ? n_test : SHUFFLED;
+	unsigned *picked = mem_alloc(count, sizeof(*picked));
 
+	for (size_t i = 0; i < count; i++)
+		picked[i] = test[i * n_test / count];
 	r->forest_oob_r2 = forest_oob_r2(w->forest);
 	forest_impurity_importance(w->forest, impurity);
 	if (n_test > 1)
@@ -200,6 +205,7 @@ static void report_forest(const struct rank_work *w, struct rank_result *r, cons
 		r->factors[j].permutation_sd =
 			n_test > 1 ? sqrt(summary_variance(drops + j * REPEATS, REPEATS)) : NAN;
 	}
+	free(picked);
 	free(drops);
 	free(impurity);
 }
@@ -256,7 +262,7 @@ static int large_holdout(struct rank_work *w, struct rank_result *r, struct err 
 		}
 		score_holdout(&r->linear, d->y, test, n_test);
 		score_holdout(&r->forest, d->y, test, n_test);
-		report_forest(w, r, y, test, n_test < 20000 ? n_test : 20000);
+		report_forest(w, r, y, test, n_test);
 	}
 	linear_release(&m);
 	free(out);
