@@ -131,8 +131,8 @@ static void write_date(time_t now, char out[32])
 	struct tm t;
 
 	gmtime_r(&now, &t);
-	snprintf(out, 32, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", DAYS + 3 * t.tm_wday,
-		(unsigned)t.tm_mday % 100, MONTHS + 3 * t.tm_mon,
+	snprintf(out, 32, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", DAYS + 3L * t.tm_wday,
+		(unsigned)t.tm_mday % 100, MONTHS + 3L * t.tm_mon,
 		(unsigned)(t.tm_year + 1900) % 10000, (unsigned)t.tm_hour % 100,
 		(unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100);
 }
