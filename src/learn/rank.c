@@ -328,6 +328,22 @@ static void apply_little(struct rank_result *r)
 	}
 }
 
+static void warn_of_entangled(struct rank_result *r, const struct linear *whole)
+{
+	struct str names = STR_INIT;
+
+	for (size_t j = 0; j < r->p; j++)
+		if (rank_entangled(whole, r->n, j))
+			str_addf(&names, "%s%s", names.len ? ", " : "", r->data.names[j]);
+	if (names.len)
+		warn(r,
+			"These vary together with other factors, so what each of them does is hard "
+			"to tell "
+			"apart, and importances may be those of its companions: %s.",
+			names.p);
+	str_release(&names);
+}
+
 static void warn_of_columns(struct rank_result *r)
 {
 	const struct dataset *d = &r->data;
@@ -481,6 +497,7 @@ int rank_learn(struct rank_result *out, const struct dataset *data, const struct
 		goto out;
 	apply_little(out);
 	warn_of_columns(out);
+	warn_of_entangled(out, &whole);
 	warn_of_size(out, &w);
 	warn_of_load(out);
 	rank_importance(&w, out);

@@ -87,6 +87,8 @@ int rank_fit_selected(struct linear *m, bool *selected, const double *x, const d
 /* rank_active.c: sets active and p_active; `whole` is the linear model on all rows. And the level
  * that shuffled factors reach. */
 void rank_active(const struct rank_work *w, struct rank_result *r, const struct linear *whole);
+/* Whether the other factors explain more than half of this one (adjusted R²), over n rows. */
+bool rank_entangled(const struct linear *whole, size_t n, size_t j);
 int rank_noise_floor(const struct rank_work *w, struct rank_result *r, struct err *err);
 
 /* rank_groups.c: importances with intervals; then, once active is known, groups and order. */

@@ -343,19 +343,54 @@ START_TEST(odd_columns)
 }
 END_TEST
 
+/* A factor that goes together with one that matters, and does nothing itself: named in 5 % of
+ * tables at most, so more than 7 of 40 has a chance of .001. */
+START_TEST(companions_are_not_named)
+{
+	size_t wrong = 0, right = 0;
+
+	for (uint64_t t = 0; t < 40; t++) {
+		struct dataset d;
+		struct rank_result r;
+		struct rng rng;
+
+		rng_seed(&rng, t, 11);
+		table(&d, 100, 3, &rng);
+		for (size_t i = 0; i < d.n; i++) {
+			double a = d.x[i] - .5;
+
+			d.x[d.n + i] = .9 * d.x[i] + .1 * d.x[d.n + i];
+			d.y[i] = 10 + 3 * a + 6 * a * a + .3 * rng_normal(&rng);
+		}
+		learn(&r, &d);
+		check_sound(&r);
+		ck_assert(warned(&r, "vary together with other factors") && warned(&r, "x1, x2."));
+		right += named(&r, "x1")->active;
+		wrong += named(&r, "x2")->active;
+		rank_release(&r);
+		dataset_release(&d);
+	}
+	ck_assert_msg(wrong <= 7 && right >= 36, "x2 named %zu times, x1 %zu", wrong, right);
+}
+END_TEST
+
 /* A large table is ranked by a sample of it, and held out as a whole. */
 START_TEST(large_tables)
 {
 	struct dataset d;
 	struct rank_result r;
 	struct rng rng;
+	struct rank_spec spec = RANK_SPEC_DEFAULT;
+	struct err err = {0};
 	size_t held = 0;
 
 	rng_seed(&rng, 1, 0);
 	table(&d, 12000, 5, &rng);
 	for (size_t i = 0; i < d.n; i++)
 		d.y[i] = 4 * d.x[i] + sin(6 * d.x[d.n + i]) + .5 * rng_normal(&rng);
-	learn(&r, &d);
+	spec.trees = 20; /* enough for this, and quick under the sanitizers */
+	spec.splits = 5;
+	ck_assert_msg(!rank_learn(&r, &d, &spec, &err), "%s", err.text);
 	check_sound(&r);
 	ck_assert(warned(&r, "a random sample of 8000 of the 12000 trials"));
 	for (size_t i = 0; i < r.n; i++)
@@ -407,4 +442,4 @@ END_TEST
 
 UNIT_MAIN("rank", finds_what_limits_the_service, is_the_same_again, json_there_and_back,
 	names_nothing_in_noise, names_what_matters, equals_share_a_group, small_tables, odd_columns,
-	large_tables, says_what_cannot_be_learned)
+	companions_are_not_named, large_tables, says_what_cannot_be_learned)
