@@ -125,6 +125,7 @@ def main():
     args = parser.parse_args()
     count = Count()
     top = HERE.parent
+    os.environ.setdefault("CK_DEFAULT_TIMEOUT", "120")
 
     def wanted(name):
         return not args.names or any(n in name for n in args.names)
