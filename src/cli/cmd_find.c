@@ -187,11 +187,12 @@ static void add_troubles(struct str *out, const struct stored *s)
 		str_add_char(out, '\n');
 	for (size_t i = 0, shown = 0; i < s->n_trials && shown < TROUBLES; i++) {
 		const char *note = json_text_at(s->trials[i].detail, "note");
+		const char *tail = strstr(note, ". Its last output:");
 
 		if (s->trials[i].ok)
 			continue;
 		str_addf(out, "trial %zu failed and was left out: %.*s\n", s->trials[i].index + 1,
-			(int)strcspn(note, "\n"), note);
+			(int)(tail ? (size_t)(tail - note) : strcspn(note, "\n")), note);
 		shown++;
 	}
 	if (failed > TROUBLES)

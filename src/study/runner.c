@@ -246,19 +246,19 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	read_cpu(r, &cpu.after);
 	if (!rc && (result.stopped || is_stopped(r)))
 		rc = stopped(err);
-	if (!rc) {
+	if (!rc)
 		trial_judge(t, r->s, load, &result, &cpu);
-		r->barren = result.completed ? 0 : r->barren + 1;
-	} else if (rc == -(int)ERR_SERVICE) {
+	else if (rc == -(int)ERR_SERVICE)
 		trial_fail(t, r->s, err->text);
-		r->barren++;
-		rc = 0;
-	}
-	if (!rc && r->service && service_check(r->service, &dead)) {
+	if (rc && rc != -(int)ERR_SERVICE)
+		goto out;
+	rc = 0;
+	if (r->service && service_check(r->service, &dead)) {
 		trial_fail(t, r->s, dead.text);
-		r->barren += result.completed != 0; /* else it was counted above */
 		stop_service(r);
 	}
+	r->barren = result.completed && !dead.kind ? 0 : r->barren + 1;
+out:
 	load_result_release(&result);
 	return rc;
 }
