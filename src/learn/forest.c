@@ -15,7 +15,7 @@ struct fit {
 	const double *x, *y;
 	size_t n;             /* rows of x */
 	const unsigned *rows; /* NULL: all */
-	uint8_t *codes;
+	uint8_t *codes, *by_row;
 	double *scaled, *inverse;
 	uint64_t *in_bag; /* trees × words */
 	size_t words;
@@ -94,6 +94,8 @@ static void code_factor(void *arg, size_t j)
 		values[i] = w->x[j * w->n + row_of(w->rows, i)];
 	forest_bins_make(&w->f->bins[j], values, n, values + n);
 	forest_bins_code(&w->f->bins[j], values, n, w->codes + j * n);
+	for (size_t i = 0; i < n; i++)
+		w->by_row[i * w->source.width + j] = w->codes[j * n + i];
 	free(values);
 }
 
@@ -185,6 +187,7 @@ int forest_fit(struct forest **out, const struct forest_spec *spec, const double
 	f->impurity = mem_zalloc(p, sizeof(*f->impurity));
 	w.words = (m + 63) / 64;
 	w.codes = mem_alloc(m * p, 1);
+	w.by_row = mem_zalloc(m * ((p + 7) / 8 * 8), 1);
 	w.scaled = mem_alloc(m, sizeof(*w.scaled));
 	w.inverse = mem_alloc(m + 1, sizeof(*w.inverse));
 	w.in_bag = mem_zalloc(f->spec.trees * w.words, sizeof(*w.in_bag));
@@ -196,6 +199,8 @@ int forest_fit(struct forest **out, const struct forest_spec *spec, const double
 		.n = m,
 		.p = p,
 		.codes = w.codes,
+		.by_row = w.by_row,
+		.width = (p + 7) / 8 * 8,
 		.y = w.scaled,
 		.inverse = w.inverse};
 	scale_response(&w);
@@ -204,8 +209,11 @@ int forest_fit(struct forest **out, const struct forest_spec *spec, const double
 	threads = threads ? threads : parallel_cores();
 	parallel_for(threads, threads, grow_trees, &w);
 	sum_impurity(&w);
-	out_of_bag(&w);
+	f->oob_r2 = NAN;
+	if (!spec->no_out_of_bag)
+		out_of_bag(&w);
 	free(w.codes);
+	free(w.by_row);
 	free(w.scaled);
 	free(w.inverse);
 	free(w.in_bag);

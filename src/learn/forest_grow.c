@@ -20,6 +20,7 @@ struct forest_hists {
 		struct forest_load *hist;
 	} stack[MAX_OPEN];
 	size_t depth;
+	double *gains; /* p, of one node */
 };
 
 void forest_grower_init(struct forest_grower *g, const struct forest_source *source)
@@ -36,7 +37,9 @@ void forest_grower_init(struct forest_grower *g, const struct forest_source *sou
 	g->drawn = mem_alloc(n, sizeof(*g->drawn));
 	g->factors = mem_alloc(p, sizeof(*g->factors));
 	g->hists = mem_zalloc(1, sizeof(*g->hists));
+	g->hists->gains = mem_alloc(p, sizeof(*g->hists->gains));
 	g->small = forest_small_new(source);
+	g->tiny = forest_tiny_new(source);
 }
 
 void forest_grower_release(struct forest_grower *g)
@@ -51,8 +54,10 @@ void forest_grower_release(struct forest_grower *g)
 	free(g->spare_loads);
 	free(g->drawn);
 	free(g->factors);
+	free(g->hists->gains);
 	free(g->hists);
 	forest_small_free(g->small);
+	forest_tiny_free(g->tiny);
 }
 
 static struct forest_load *hist_take(struct forest_grower *g)
@@ -79,7 +84,7 @@ static void hist_count(
 		const uint8_t *codes = s->codes + j * s->n;
 		struct forest_load *h = hist + j * FOREST_BINS;
 
-		memset(h, 0, s->bins[j].count * sizeof(*h));
+		memset(h, 0, FOREST_BINS * sizeof(*h));
 		for (size_t i = 0; i < count; i++) {
 			struct forest_load *bin = &h[codes[rows[i]]];
 
@@ -92,61 +97,89 @@ static void hist_count(
 static void hist_subtract(
 	const struct forest_source *s, struct forest_load *from, const struct forest_load *part)
 {
-	for (size_t j = 0; j < s->p; j++) {
-		for (size_t b = 0; b < s->bins[j].count; b++) {
-			from[j * FOREST_BINS + b].sum -= part[j * FOREST_BINS + b].sum;
-			from[j * FOREST_BINS + b].weight -= part[j * FOREST_BINS + b].weight;
-		}
+	for (size_t k = 0; k < s->p * FOREST_BINS; k++) {
+		from[k].sum -= part[k].sum;
+		from[k].weight -= part[k].weight;
 	}
 }
 
-/*
- * The greatest d² / (weight left × weight right) over the bins, d the sum of the left side less
- * what it would be at the node's mean. An empty bin repeats the split before it, which changes
- * nothing.
- */
-static double best_gain(const struct forest_source *s, const struct forest_todo *t,
-	const struct forest_load *hist, unsigned factor, unsigned *below)
+/* The gain of the split behind the bins whose sum and weight these are: d² / (weight left × weight
+ * right), d the sum less what it would be at the node's mean. */
+static inline double gain_behind(
+	const struct forest_source *s, const struct forest_todo *t, double sum, double left)
 {
-	double sum = 0, left = 0, best = 0;
+	double d = sum - t->mean * left;
+
+	return d * d * (s->inverse[(size_t)left] * s->inverse[(size_t)(t->weight - left)]);
+}
+
+/* The greatest gain on each of two factors, side by side, as one sum waits for the one before it.
+ * An empty bin repeats the split before it, which changes nothing. */
+static void best_gains(const struct forest_source *s, const struct forest_todo *t,
+	const struct forest_load *hist, unsigned first, unsigned second, double *out)
+{
+	const struct forest_load *a = hist + (size_t)first * FOREST_BINS;
+	const struct forest_load *b = hist + (size_t)second * FOREST_BINS;
+	unsigned bins_a = s->bins[first].count, bins_b = s->bins[second].count;
+	struct forest_load sum_a = {0}, sum_b = {0};
+	double best_a = 0, best_b = 0;
+
+	for (unsigned k = 0; k + 1 < bins_a || k + 1 < bins_b; k++) {
+		double gain_a, gain_b;
+
+		sum_a.sum += a[k].sum;
+		sum_b.sum += b[k].sum;
+		sum_a.weight += a[k].weight;
+		sum_b.weight += b[k].weight;
+		gain_a = gain_behind(s, t, sum_a.sum, sum_a.weight);
+		gain_b = gain_behind(s, t, sum_b.sum, sum_b.weight);
+		best_a = gain_a > best_a ? gain_a : best_a;
+		best_b = gain_b > best_b ? gain_b : best_b;
+	}
+	out[first] = best_a;
+	out[second] = best_b;
+}
+
+/* The first bin behind which the split has this gain, but for rounding; it is there. */
+static unsigned find_gain(const struct forest_source *s, const struct forest_todo *t,
+	const struct forest_load *hist, unsigned factor, double wanted)
+{
+	double sum = 0, left = 0;
+	unsigned b = 0;
 
 	hist += (size_t)factor * FOREST_BINS;
-	for (unsigned b = 0; b + 1 < s->bins[factor].count; b++) {
-		double d, gain;
-
+	wanted *= 1 - 1e-12;
+	for (;; b++) {
 		sum += hist[b].sum;
 		left += hist[b].weight;
-		d = sum - t->mean * left;
-		gain = d * d * (s->inverse[(size_t)left] * s->inverse[(size_t)(t->weight - left)]);
-		if (gain > best) {
-			best = gain;
-			*below = b;
-		}
+		if (gain_behind(s, t, sum, left) >= wanted || b + 2 >= s->bins[factor].count)
+			return b;
 	}
-	return best;
 }
 
 static struct forest_choice choose(
 	struct forest_grower *g, const struct forest_todo *t, const struct forest_load *hist)
 {
 	struct forest_choice choice = {0};
-	unsigned p = (unsigned)g->source->p, tries = g->source->spec->max_features, below;
+	unsigned p = (unsigned)g->source->p, tries = g->source->spec->max_features;
+	double *gains = g->hists->gains;
 
 	if (!tries || tries >= p) {
+		for (unsigned j = 0; j < p; j += 2)
+			best_gains(g->source, t, hist, j, j + 1 < p ? j + 1 : j, gains);
 		for (unsigned j = 0; j < p; j++)
-			forest_consider(
-				&choice, &g->rng, j, best_gain(g->source, t, hist, j, &below));
+			forest_consider(&choice, &g->rng, j, gains[j]);
 		return choice;
 	}
 	for (unsigned j = 0; j < p && tries; j++) {
 		unsigned other = j + (unsigned)rng_below(&g->rng, p - j);
 		uint16_t factor = g->factors[other];
-		double gain = best_gain(g->source, t, hist, factor, &below);
 
+		best_gains(g->source, t, hist, factor, factor, gains);
 		g->factors[other] = g->factors[j];
 		g->factors[j] = factor;
-		forest_consider(&choice, &g->rng, factor, gain);
-		tries -= gain > 0; /* one that is constant here does not count */
+		forest_consider(&choice, &g->rng, factor, gains[factor]);
+		tries -= gains[factor] > 0; /* one that is constant here does not count */
 	}
 	return choice;
 }
@@ -238,15 +271,16 @@ static void grow_large(struct forest_grower *g)
 	while (g->hists->depth) {
 		struct large_todo node = g->hists->stack[--g->hists->depth];
 		struct forest_choice choice = choose(g, &node.todo, node.hist);
-		unsigned below = 0;
+		unsigned below;
 
 		if (choice.gain * node.todo.weight <= g->source->negligible) {
 			hist_give(g, node.hist);
 			forest_leaf(g, node.todo.node, node.todo.mean);
 			continue;
 		}
-		best_gain(g->source, &node.todo, node.hist, choice.factor, &below);
-		g->gains[choice.factor] += choice.gain * node.todo.weight;
+		below = find_gain(g->source, &node.todo, node.hist, choice.factor,
+			g->hists->gains[choice.factor]);
+		g->gains[choice.factor] += g->hists->gains[choice.factor] * node.todo.weight;
 		split(g, &node, choice.factor, below);
 	}
 }

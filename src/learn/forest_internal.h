@@ -4,14 +4,13 @@
  *   forest.c          fit, importances, out-of-bag fit
  *   forest_bins.c     values to bins
  *   forest_grow.c     one tree: bootstrap, large nodes by histograms
- *   forest_small.c    nodes of few rows, by sorted keys: most of the work
+ *   forest_small.c    nodes of some rows, by sorted keys
+ *   forest_tiny.c     nodes of very few rows, by sets: most of all nodes
  *   forest_predict.c  predictions
- *   forest_vary.c     predictions with one factor changed: permutation importance, effects
+ *   forest_vary.c     predictions with one factor changed: permutations, effects
  */
 #ifndef CULPRIT_LEARN_FOREST_INTERNAL_H
 #define CULPRIT_LEARN_FOREST_INTERNAL_H
-
-#include <stdbool.h>
 
 #include "base/rng.h"
 #include "learn/forest.h"
@@ -19,6 +18,7 @@
 enum {
 	FOREST_BINS = 256,
 	FOREST_SMALL = 256, /* nodes of up to so many different rows are grown by sorted keys */
+	FOREST_TINY = 8,    /* and those of up to so many by sets of rows */
 };
 
 /* The bins of one factor: the least and the greatest value in each, ascending. */
@@ -28,9 +28,9 @@ struct forest_bins {
 };
 
 /*
- * A node. Inner: rows whose value of `factor` is ≤ value go to child `left`, the others to left
- * + 1. Leaf: left is 0, value is the prediction. bins: the bins at both sides of the threshold, the
- * lower one times FOREST_BINS plus the upper one; it numbers the thresholds that a factor can have.
+ * A node. Inner: rows whose value of `factor` is ≤ value go to child `left`, the others to the
+ * one behind it. Leaf: left is 0, value is the prediction. bins: the bins at both sides of the
+ * threshold, the lower one times FOREST_BINS plus the upper one, which names the threshold.
  */
 struct forest_node {
 	double value;
@@ -61,13 +61,14 @@ struct forest_load {
 struct forest_source {
 	const struct forest_spec *spec;
 	const struct forest_bins *bins;
-	size_t n, p;          /* rows that may be drawn, factors */
-	const uint8_t *codes; /* p × n, column-major: bins */
-	const double *y;      /* n, as (response − center) / scale */
-	double center, scale; /* mean and standard deviation */
-	double negligible;    /* a fall of the squared error below this is rounding */
-	const double
-		*inverse; /* n + 1: 1/weight; 0 below min_leaf, so that such splits gain nothing */
+	size_t n, p;           /* rows that may be drawn, factors */
+	const uint8_t *codes;  /* p × n, column-major: bins */
+	const uint8_t *by_row; /* the same: row i at i × width, cleared beyond p */
+	size_t width;          /* p, rounded up to 8 */
+	const double *y;       /* n, as (response − center) / scale */
+	double center, scale;  /* mean and standard deviation */
+	double negligible;     /* a fall of the squared error below this is rounding */
+	const double *inverse; /* n + 1: 1/weight; 0 below min_leaf: such splits gain nothing */
 };
 
 /* What one thread grows its trees in. */
@@ -83,6 +84,7 @@ struct forest_grower {
 	struct forest_load *spare_loads;
 	uint32_t *drawn;   /* n: how often each row was drawn */
 	uint16_t *factors; /* p: an order to try them in */
+	struct forest_tiny *tiny;
 	struct forest_small *small;
 	struct forest_hists *hists;
 };
@@ -121,8 +123,7 @@ double forest_bins_threshold(const struct forest_bins *bins, unsigned below, uns
 /* forest_grow.c */
 void forest_grower_init(struct forest_grower *g, const struct forest_source *source);
 void forest_grower_release(struct forest_grower *g);
-/* A tree from the stream of the spec's seed that has its number; bit i of in_bag: row i was drawn.
- */
+/* A tree from the stream that has its number; bit i of in_bag: row i was drawn. */
 void forest_grow(
 	struct forest_grower *g, size_t number, struct forest_tree *tree, uint64_t *in_bag);
 
@@ -158,5 +159,18 @@ void forest_predict_out_of_bag(const struct forest *f, const double *x, size_t n
 struct forest_small *forest_small_new(const struct forest_source *source);
 void forest_small_free(struct forest_small *s);
 void forest_small_grow(struct forest_grower *g, const struct forest_todo *root);
+
+/* forest_tiny.c: the same for up to FOREST_TINY rows and all factors. `offset` is the mean of the
+ * responses whose sums would be 0. */
+struct forest_tiny_row {
+	const uint8_t *codes;
+	double sum;
+	size_t weight;
+};
+
+struct forest_tiny *forest_tiny_new(const struct forest_source *source);
+void forest_tiny_free(struct forest_tiny *t);
+void forest_tiny_grow(struct forest_grower *g, uint32_t node, unsigned depth, double offset,
+	const struct forest_tiny_row *rows, size_t n);
 
 #endif

@@ -12,6 +12,8 @@
 
 #include "base/mem.h"
 
+enum { ABREAST = 2 };
+
 struct small_load {
 	double sum;
 	size_t weight;
@@ -23,30 +25,40 @@ struct forest_small {
 	size_t depth; /* of the stack */
 	uint16_t spare[FOREST_SMALL];
 	uint8_t goes_right[FOREST_SMALL];
-	uint16_t keys[]; /* p × FOREST_SMALL */
+	size_t tiny;    /* nodes of up to so many rows go to forest_tiny_grow() */
+	uint8_t *codes; /* FOREST_SMALL × width, by row */
+	uint16_t *keys; /* p × FOREST_SMALL */
+	double *gains;  /* p, of one node */
 };
 
 struct forest_small *forest_small_new(const struct forest_source *source)
 {
-	return mem_zalloc(
-		1, sizeof(struct forest_small) + source->p * FOREST_SMALL * sizeof(uint16_t));
+	struct forest_small *s = mem_zalloc(1, sizeof(*s));
+	unsigned tries = source->spec->max_features;
+
+	s->tiny = tries && tries < source->p ? 0 : FOREST_TINY;
+	s->codes = mem_alloc(source->width * FOREST_SMALL, sizeof(*s->codes));
+	s->keys = mem_alloc(source->p * FOREST_SMALL, sizeof(*s->keys));
+	s->gains = mem_alloc(source->p, sizeof(*s->gains));
+	return s;
 }
 
 void forest_small_free(struct forest_small *s)
 {
+	free(s->codes);
+	free(s->keys);
+	free(s->gains);
 	free(s);
 }
 
 /* The keys of one factor, by counting. */
-static void sort_keys(
-	uint16_t *keys, const uint8_t *codes, unsigned bins, const uint32_t *rows, size_t n)
+static void sort_keys(uint16_t *keys, const uint8_t *codes, size_t width, unsigned bins, size_t n)
 {
 	uint16_t at[FOREST_BINS] = {0};
-	uint8_t code[FOREST_SMALL];
 	unsigned sum = 0;
 
 	for (size_t i = 0; i < n; i++)
-		at[code[i] = codes[rows[i]]]++;
+		at[codes[i * width]]++;
 	for (unsigned b = 0; b < bins; b++) {
 		unsigned count = at[b];
 
@@ -54,7 +66,7 @@ static void sort_keys(
 		sum += count;
 	}
 	for (size_t i = 0; i < n; i++)
-		keys[at[code[i]]++] = (uint16_t)(code[i] << 8 | i);
+		keys[at[codes[i * width]]++] = (uint16_t)(codes[i * width] << 8 | i);
 }
 
 static inline bool constant(const uint16_t *keys, size_t n)
@@ -62,54 +74,105 @@ static inline bool constant(const uint16_t *keys, size_t n)
 	return (keys[0] ^ keys[n - 1]) < FOREST_BINS;
 }
 
-/* The greatest gain of a split between two neighbouring keys: d² / (weight left × weight right). */
-static double best_gain(const uint16_t *keys, size_t n, const struct small_load *loads,
-	const double *inverse, size_t weight)
+/* All ones where the keys' bins differ, else 0. No branch: nothing could foresee it. */
+static inline size_t parted(uint16_t key, uint16_t next)
 {
-	double sum = 0, best = 0;
-	size_t left = 0;
-
-	for (size_t k = 0; k + 1 < n; k++) {
-		const struct small_load *l = &loads[keys[k] & 255];
-		double gain;
-
-		sum += l->sum;
-		left += l->weight;
-		gain = sum * sum * (inverse[left] * inverse[weight - left]);
-		gain = (keys[k] ^ keys[k + 1]) < FOREST_BINS ? 0 : gain;
-		best = gain > best ? gain : best;
-	}
-	return best;
+	return -(size_t)((key ^ next) >= FOREST_BINS);
 }
 
-/* How many keys lie left of the split that has this gain; also their sum and weight. */
+/*
+ * The greatest gain of a split between two neighbouring keys, d² / (weight left × weight right),
+ * for `abreast` factors whose keys lie FOREST_SMALL apart: the sums of one wait for each other, not
+ * for those of another factor.
+ */
+static inline __attribute__((always_inline)) void best_gains(const uint16_t *keys, size_t n,
+	const struct small_load *loads, const double *inverse, size_t weight, size_t abreast,
+	double *out)
+{
+	double sum[ABREAST] = {0}, best[ABREAST] = {0};
+	size_t left[ABREAST] = {0};
+
+	for (size_t k = 0; k + 1 < n; k++) {
+		for (size_t a = 0; a < abreast; a++) {
+			const uint16_t *key = &keys[a * FOREST_SMALL + k];
+			const struct small_load *l = &loads[key[0] & 255];
+			double gain;
+
+			sum[a] += l->sum;
+			left[a] += l->weight;
+			/* inverse[0] is 0 */
+			gain = sum[a] * sum[a] *
+			       (inverse[left[a] & parted(key[0], key[1])] *
+				       inverse[weight - left[a]]);
+			best[a] = gain > best[a] ? gain : best[a];
+		}
+	}
+	for (size_t a = 0; a < abreast; a++)
+		out[a] = best[a];
+}
+
+/* How many keys lie left of the first split with this gain, but for rounding; it is there. Also
+ * their sum and weight. */
 static size_t find_gain(const uint16_t *keys, size_t n, const struct small_load *loads,
 	const double *inverse, size_t weight, double wanted, struct small_load *out)
 {
 	struct small_load left = {0};
+	size_t k = 0;
+	double gain;
 
-	for (size_t k = 0; k + 1 < n; k++) {
+	wanted *= 1 - 1e-12;
+	do {
 		const struct small_load *l = &loads[keys[k] & 255];
 
 		left.sum += l->sum;
 		left.weight += l->weight;
-		*out = left;
-		if ((keys[k] ^ keys[k + 1]) >= FOREST_BINS &&
-			left.sum * left.sum *
-					(inverse[left.weight] * inverse[weight - left.weight]) >=
-				wanted)
-			return k + 1;
-	}
-	return 0;
+		gain = left.sum * left.sum *
+		       (inverse[left.weight & parted(keys[k], keys[k + 1])] *
+			       inverse[weight - left.weight]);
+	} while (gain < wanted && ++k + 1 < n);
+	*out = left;
+	return k + 1;
 }
 
+static const uint16_t *keys_of(
+	const struct forest_grower *g, const struct forest_todo *t, unsigned factor)
+{
+	return g->small->keys + (size_t)factor * FOREST_SMALL + t->start;
+}
+
+/* -1: the factor is constant. */
 static double gain_of(const struct forest_grower *g, const struct forest_todo *t, unsigned factor)
 {
-	const uint16_t *keys = g->small->keys + (size_t)factor * FOREST_SMALL + t->start;
+	const uint16_t *keys = keys_of(g, t, factor);
+	double gain = -1;
 
-	return constant(keys, t->count) ? -1
-					: best_gain(keys, t->count, g->small->loads,
-						  g->source->inverse, (size_t)t->weight);
+	if (!constant(keys, t->count))
+		best_gains(keys, t->count, g->small->loads, g->source->inverse, (size_t)t->weight,
+			1, &gain);
+	return gain;
+}
+
+/* The gains of all factors. */
+static void gains_of_all(const struct forest_grower *g, const struct forest_todo *t)
+{
+	const struct forest_small *s = g->small;
+	unsigned p = (unsigned)g->source->p;
+
+	for (unsigned j = 0; j < p;) {
+		unsigned ready = 0;
+
+		while (ready < ABREAST && j + ready < p &&
+			!constant(keys_of(g, t, j + ready), t->count))
+			ready++;
+		if (ready == ABREAST) {
+			best_gains(keys_of(g, t, j), t->count, s->loads, g->source->inverse,
+				(size_t)t->weight, ABREAST, s->gains + j);
+			j += ABREAST;
+		} else {
+			s->gains[j] = gain_of(g, t, j);
+			j++;
+		}
+	}
 }
 
 static struct forest_choice choose(struct forest_grower *g, const struct forest_todo *t)
@@ -118,14 +181,15 @@ static struct forest_choice choose(struct forest_grower *g, const struct forest_
 	unsigned p = (unsigned)g->source->p, tries = g->source->spec->max_features;
 
 	if (!tries || tries >= p) {
+		gains_of_all(g, t);
 		for (unsigned j = 0; j < p; j++)
-			forest_consider(&choice, &g->rng, j, gain_of(g, t, j));
+			forest_consider(&choice, &g->rng, j, g->small->gains[j]);
 		return choice;
 	}
 	for (unsigned j = 0; j < p && tries; j++) {
 		unsigned other = j + (unsigned)rng_below(&g->rng, p - j);
 		uint16_t factor = g->factors[other];
-		double gain = gain_of(g, t, factor);
+		double gain = g->small->gains[factor] = gain_of(g, t, factor);
 
 		g->factors[other] = g->factors[j];
 		g->factors[j] = factor;
@@ -191,41 +255,62 @@ static void mark(struct forest_small *s, const uint16_t *keys, size_t n, size_t 
 	}
 }
 
-static void push(struct forest_grower *g, const struct forest_todo *t)
+static void grow_tiny(
+	struct forest_grower *g, const struct forest_todo *t, const uint16_t *keys, double offset)
+{
+	const struct forest_small *s = g->small;
+	struct forest_tiny_row rows[FOREST_TINY];
+
+	for (size_t k = 0; k < t->count; k++) {
+		size_t i = keys[k] & 255;
+
+		rows[k] = (struct forest_tiny_row){
+			s->codes + i * g->source->width, s->loads[i].sum, s->loads[i].weight};
+	}
+	forest_tiny_grow(g, t->node, t->depth, offset, rows, t->count);
+}
+
+/* keys: of the node, by any factor; offset: the mean that its responses are centred on. */
+static void push(
+	struct forest_grower *g, const struct forest_todo *t, const uint16_t *keys, double offset)
 {
 	const struct forest_spec *spec = g->source->spec;
 
 	if (t->count < 2 || t->weight < 2 * spec->min_leaf ||
 		(spec->max_depth && t->depth >= spec->max_depth))
 		forest_leaf(g, t->node, t->mean);
+	else if (t->count <= g->small->tiny)
+		grow_tiny(g, t, keys, offset);
 	else
 		g->small->stack[g->small->depth++] = *t;
 }
 
 /* Splits a node so that its first n_left keys of the factor go left. */
 static void split(struct forest_grower *g, const struct forest_todo *t, unsigned factor,
-	size_t n_left, const struct small_load *left)
+	size_t n_left, const struct small_load *sums)
 {
 	struct forest_small *s = g->small;
 	const uint16_t *keys = s->keys + (size_t)factor * FOREST_SMALL + t->start;
-	double right_weight = t->weight - (double)left->weight;
-	double left_shift = left->sum / (double)left->weight,
-	       right_shift = -left->sum / right_weight;
+	double left_weight = (double)sums->weight, right_weight = t->weight - left_weight;
+	double left_shift = sums->sum / left_weight, right_shift = -sums->sum / right_weight;
 	uint32_t child = forest_split(g, t->node, factor, keys[n_left - 1] >> 8, keys[n_left] >> 8);
+	struct forest_todo left = {
+		child, t->start, (uint32_t)n_left, t->depth + 1, left_weight, t->mean + left_shift};
+	struct forest_todo right = {child + 1, t->start + left.count, t->count - left.count,
+		t->depth + 1, right_weight, t->mean + right_shift};
 
-	if (t->count > 2) {
-		mark(s, keys, t->count, n_left, left_shift, right_shift);
-		for (size_t j = 0; j < g->source->p; j++) {
-			if (j != factor)
-				part_keys(
-					s, s->keys + j * FOREST_SMALL + t->start, t->count, n_left);
-		}
+	if (right.count <= s->tiny && left.count <= s->tiny) {
+		push(g, &right, keys + n_left, t->mean);
+		push(g, &left, keys, t->mean);
+		return;
 	}
-	push(g, &(struct forest_todo){child + 1, t->start + (uint32_t)n_left,
-			t->count - (uint32_t)n_left, t->depth + 1, right_weight,
-			t->mean + right_shift});
-	push(g, &(struct forest_todo){child, t->start, (uint32_t)n_left, t->depth + 1,
-			(double)left->weight, t->mean + left_shift});
+	mark(s, keys, t->count, n_left, left_shift, right_shift);
+	for (size_t j = 0; j < g->source->p; j++) {
+		if (j != factor)
+			part_keys(s, s->keys + j * FOREST_SMALL + t->start, t->count, n_left);
+	}
+	push(g, &right, keys + n_left, right.mean);
+	push(g, &left, keys, left.mean);
 }
 
 static bool pure(const struct forest_small *s, const uint16_t *keys, size_t n, double negligible)
@@ -271,28 +356,19 @@ static void split_anywhere(struct forest_grower *g, const struct forest_todo *t,
 static void grow_node(struct forest_grower *g, const struct forest_todo *t)
 {
 	struct forest_small *s = g->small;
-	struct forest_choice choice = {0};
+	struct forest_choice choice = choose(g, t);
 	struct small_load left;
-	const uint16_t *keys;
+	double gain = s->gains[choice.factor];
+	const uint16_t *keys = keys_of(g, t, choice.factor);
 	size_t n_left;
-	int factor;
 
-	if (t->count == 2) {
-		/* two rows: all factors that part them part them equally well */
-		if ((factor = any_factor(g, t)) >= 0)
-			choice.gain = gain_of(g, t, choice.factor = (unsigned)factor);
-	} else {
-		choice = choose(g, t);
-	}
 	if (choice.gain * t->weight <= g->source->negligible) {
 		split_anywhere(g, t, any_factor(g, t));
 		return;
 	}
-	keys = s->keys + (size_t)choice.factor * FOREST_SMALL + t->start;
-	choice.gain = gain_of(g, t, choice.factor);
-	n_left = find_gain(keys, t->count, s->loads, g->source->inverse, (size_t)t->weight,
-		choice.gain, &left);
-	g->gains[choice.factor] += choice.gain * t->weight;
+	n_left = find_gain(
+		keys, t->count, s->loads, g->source->inverse, (size_t)t->weight, gain, &left);
+	g->gains[choice.factor] += gain * t->weight;
 	split(g, t, choice.factor, n_left, &left);
 }
 
@@ -310,12 +386,19 @@ void forest_small_grow(struct forest_grower *g, const struct forest_todo *root)
 		const struct forest_load *l = &g->loads[t.start + i];
 
 		s->loads[i] = (struct small_load){l->sum - t.mean * l->weight, (size_t)l->weight};
+		memcpy(s->codes + i * source->width,
+			source->by_row + g->rows[t.start + i] * source->width, source->width);
 	}
-	for (size_t j = 0; j < source->p; j++)
-		sort_keys(s->keys + j * FOREST_SMALL, source->codes + j * source->n,
-			source->bins[j].count, g->rows + t.start, t.count);
 	t.start = 0;
-	push(g, &t);
+	if (t.count <= s->tiny) {
+		for (size_t i = 0; i < t.count; i++)
+			s->keys[i] = (uint16_t)i;
+	} else {
+		for (size_t j = 0; j < source->p; j++)
+			sort_keys(s->keys + j * FOREST_SMALL, s->codes + j, source->width,
+				source->bins[j].count, t.count);
+	}
+	push(g, &t, s->keys, t.mean);
 	while (s->depth) {
 		t = s->stack[--s->depth];
 		grow_node(g, &t);

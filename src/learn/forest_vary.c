@@ -37,8 +37,7 @@ struct vary {
 	const uint16_t *codes; /* of row i: codes + i × row_codes, then group × width */
 	size_t row_codes;
 	size_t block; /* rows at once */
-	/* what becomes of the predictions of a block: count × group × width, as differences to base
-	 */
+	/* takes the predictions of a block: count × group × width, as differences to base */
 	void (*take)(const struct vary *w, size_t task, size_t start, size_t count,
 		const double *base, const double *change);
 	void *arg;
