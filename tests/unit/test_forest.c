@@ -181,7 +181,7 @@ static double bound(double sd, double ours, double theirs)
 static void agrees(const json_t *cases, size_t i, const struct table *t, struct forest_spec spec)
 {
 	const json_t *c = json_array_get(cases, i);
-	double theirs = number(c, "seeds"), ours = t->n > 2000 ? 4 : t->n > 500 ? 10 : theirs;
+	double theirs = number(c, "seeds"), ours = t->n > 2000 ? 4 : t->n > 500 ? 10 : 40;
 	struct means m = means_of(t, spec, (size_t)number(c, "n_train"), (unsigned)ours);
 	double off = fabs(m.r2 - number(c, "r2"));
 
