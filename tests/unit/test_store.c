@@ -134,6 +134,7 @@ START_TEST(keeps_blobs)
 	ck_assert_int_eq(store_blob_get(s, id, "h", &back, &got, &err), 0);
 	ck_assert_uint_eq(got, len);
 	ck_assert(!memcmp(back, data, len));
+	free(back);
 	ck_assert_int_eq(store_blob_get(s, id, "none", &back, &got, &err), -ERR_STORE);
 	free(data);
 	store_close(s);
