@@ -1,4 +1,4 @@
-#include "learn/forest_internal.h"
+#include "learn/forest.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "learn/forest_internal.h"
 #include "learn/parallel.h"
 
 /* A fit, while it is under way. */
