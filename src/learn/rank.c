@@ -20,11 +20,10 @@
 
 /*
  * LARGE: cells of a table past which the repeated splits work on a sample of its rows; a few
- * thousand rows already leave intervals that are narrower than anybody asks for. SHUFFLED: rows of
- * a large holdout that permutation importance looks at. SPLIT_TREES: of the forests that are only
- * averaged over splits.
+ * thousand rows already leave intervals that are narrower than anybody asks for. SPLIT_TREES: of
+ * the forests that are only averaged over splits.
  */
-enum { LARGE = 40000, REPEATS = 10, SHUFFLED = 4000, MIN_ROWS = 3, SPLIT_TREES = 16 };
+enum { LARGE = 40000, MIN_ROWS = 3, SPLIT_TREES = 16 };
 
 static void warn(struct rank_result *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -183,30 +182,19 @@ static void score_models(const struct rank_work *w, struct rank_result *r)
 }
 
 /* The reported forest: importances, and how it does on rows that it did not see. */
-static void report_forest(const struct rank_work *w, struct rank_result *r, const double *y,
-	const unsigned *test, size_t n_test)
+static void report_forest(const struct rank_work *w, struct rank_result *r)
 {
-	double *drops = mem_alloc(r->p * REPEATS, sizeof(double));
 	double *impurity = mem_alloc(r->p, sizeof(double));
-	size_t count = n_test < SHUFFLED ? n_test : SHUFFLED;
-	unsigned *picked = mem_alloc(count, sizeof(*picked));
 
-	for (size_t i = 0; i < count; i++)
-		picked[i] = test[i * n_test / count];
 	r->forest_oob_r2 = forest_oob_r2(w->forest);
 	forest_impurity_importance(w->forest, impurity);
-	if (n_test > 1)
-		forest_permutation_importance(
-			w->forest, w->data->x, y, r->n, test, n_test, REPEATS, w->spec.seed, drops);
 	for (size_t j = 0; j < r->p; j++) {
+		const double *drops = w->drops + j * RANK_SHUFFLES;
+
 		r->factors[j].impurity = impurity[j];
-		r->factors[j].permutation =
-			n_test > 1 ? summary_mean(drops + j * REPEATS, REPEATS) : NAN;
-		r->factors[j].permutation_sd =
-			n_test > 1 ? sqrt(summary_variance(drops + j * REPEATS, REPEATS)) : NAN;
+		r->factors[j].permutation = summary_mean(drops, RANK_SHUFFLES);
+		r->factors[j].permutation_sd = sqrt(summary_variance(drops, RANK_SHUFFLES));
 	}
-	free(picked);
-	free(drops);
 	free(impurity);
 }
 
@@ -223,7 +211,7 @@ static void small_holdout(const struct rank_work *w, struct rank_result *r)
 	}
 	score_holdout(&r->linear, w->own, test, s->n_test);
 	score_holdout(&r->forest, w->own, test, s->n_test);
-	report_forest(w, r, w->y, test, s->n_test);
+	report_forest(w, r);
 }
 
 /* The holdout of a large table: a fifth of all its rows, and models fitted on the rest of them. */
@@ -262,7 +250,8 @@ static int large_holdout(struct rank_work *w, struct rank_result *r, struct err 
 		}
 		score_holdout(&r->linear, d->y, test, n_test);
 		score_holdout(&r->forest, d->y, test, n_test);
-		report_forest(w, r, y, test, n_test);
+		rank_shuffle(w, y, test, n_test);
+		report_forest(w, r);
 	}
 	linear_release(&m);
 	free(out);
@@ -446,6 +435,7 @@ static void work_release(struct rank_work *w)
 {
 	rank_splits_release(w);
 	forest_free(w->forest);
+	free(w->drops);
 	for (size_t m = 0; m < RANK_MODELS; m++)
 		free(w->outside[m]);
 	if (w->sample) {

@@ -258,6 +258,8 @@ static int try_shadows(const struct rank_work *w, enum rank_model model, size_t 
 	s.fits[RANK_LINEAR] = model == RANK_LINEAR;
 	s.fits[RANK_FOREST] = model == RANK_FOREST;
 	s.keep_forest = false;
+	s.forest = NULL;
+	s.drops = NULL;
 	s.outside[RANK_LINEAR] = s.outside[RANK_FOREST] = NULL;
 	rank_splits_make(&s, SHADOW_TREES);
 	rank_grids_make(&s);

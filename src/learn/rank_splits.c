@@ -15,9 +15,10 @@
 
 /*
  * In how many repetitions of the folds factors are varied: the mean over rows is what counts, and
- * two forests that did not see a row are enough to know it.
+ * two forests that did not see a row are enough to know it. And how many rows of a large holdout
+ * permutation importance looks at.
  */
-enum { VARIED = 2 };
+enum { VARIED = 2, SHUFFLED = 4000 };
 
 double rank_to_model(bool log_scale, double y)
 {
@@ -359,6 +360,22 @@ static int fit_forest(struct rank_work *w, struct split *s, bool keep)
 	return rc;
 }
 
+void rank_shuffle(struct rank_work *w, const double *y, const unsigned *test, size_t n_test)
+{
+	size_t count = n_test < SHUFFLED ? n_test : SHUFFLED;
+	unsigned *picked = mem_alloc(count, sizeof(*picked));
+
+	for (size_t i = 0; i < count; i++)
+		picked[i] = test[i * n_test / count];
+	w->drops = mem_alloc(w->p * RANK_SHUFFLES, sizeof(double));
+	for (size_t i = 0; i < w->p * RANK_SHUFFLES; i++)
+		w->drops[i] = NAN;
+	if (count > 1) /* R² takes two rows */
+		forest_permutation_importance(w->forest, w->data->x, y, w->data->n, picked, count,
+			RANK_SHUFFLES, w->spec.seed, w->drops);
+	free(picked);
+}
+
 static void fit_split(void *arg, size_t i)
 {
 	struct rank_work *w = arg;
@@ -371,7 +388,9 @@ static void fit_split(void *arg, size_t i)
 	if (w->fits[RANK_LINEAR])
 		rc = fit_linear(w, s);
 	if (!rc && w->fits[RANK_FOREST])
-		fit_forest(w, s, i == 0 && w->keep_forest);
+		rc = fit_forest(w, s, i == 0 && w->keep_forest);
+	if (!rc && i == 0 && w->keep_forest)
+		rank_shuffle(w, w->y, s->rows + s->n_train, s->n_test);
 }
 
 int rank_splits_fit(struct rank_work *w, struct err *err)

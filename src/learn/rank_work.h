@@ -15,7 +15,7 @@
 #include "learn/linear.h"
 #include "learn/rank.h"
 
-enum { RANK_MODELS = 2, RANK_CURVE = 25, RANK_FOLDS = 5 };
+enum { RANK_MODELS = 2, RANK_CURVE = 25, RANK_FOLDS = 5, RANK_SHUFFLES = 10 };
 
 /* The values of a factor that curves are drawn through, and what share of the rows lies nearest. */
 struct rank_grid {
@@ -60,6 +60,7 @@ struct rank_work {
 	bool fits[RANK_MODELS]; /* which models are wanted */
 	bool keep_forest;       /* of the first split, which is the holdout then */
 	struct forest *forest;  /* of the holdout */
+	double *drops; /* p × RANK_SHUFFLES: its losses of R² there by shuffled factors */
 	/* For a sampled table: predictions of the rows that were not sampled, by the first split's
 	 * models, data->n each; else NULL. */
 	double *outside[RANK_MODELS];
@@ -77,6 +78,9 @@ void rank_splits_make(struct rank_work *w, unsigned trees);
 void rank_grids_make(struct rank_work *w);
 int rank_splits_fit(struct rank_work *w, struct err *err);
 void rank_splits_release(struct rank_work *w);
+/* Shuffles factors in the holdout's rows, at most some thousand of them; y as w->forest was fitted.
+ */
+void rank_shuffle(struct rank_work *w, const double *y, const unsigned *test, size_t n_test);
 /* 5-fold squared error of the linear model on the response's own scale, per row. */
 double rank_linear_error(const struct rank_work *w, bool log_scale);
 /* A linear model on the factors that RFECV selects among the given rows. *selected[p] may be NULL.
