@@ -466,6 +466,7 @@ int rank_learn(struct rank_result *out, const struct dataset *data, const struct
 	w.points = RANK_CURVE;
 	w.fits[RANK_LINEAR] = w.fits[RANK_FOREST] = true;
 	rank_splits_make(&w, spec->trees < SPLIT_TREES ? spec->trees : SPLIT_TREES);
+	out->spec.splits = (unsigned)w.n_splits; /* whole repetitions of a small table's folds */
 	w.keep_forest = !w.sample; /* the first split of a small table is its holdout */
 	if (w.keep_forest)
 		w.splits[0].trees = spec->trees;

@@ -18,6 +18,9 @@
 #include "stats/dist.h"
 #include "stats/summary.h"
 
+/* Fewer rows do not show how far their mean may be off. */
+enum { LEAST_ROWS = 8 };
+
 double *rank_mean_loss(const struct rank_work *w, enum rank_model model)
 {
 	double *loss = mem_zalloc(w->n * w->p, sizeof(double));
@@ -76,6 +79,8 @@ void rank_importance(struct rank_work *w, struct rank_result *r)
 		half = t * sqrt(summary_variance(v, w->n) / n);
 		f->importance_interval =
 			(struct interval){clip(f->importance - half), clip(f->importance + half)};
+		if (w->n < LEAST_ROWS)
+			f->importance_interval = (struct interval){NAN, NAN};
 		f->importance = clip(f->importance);
 	}
 	free(squares);
