@@ -130,8 +130,9 @@ static int check_trials(const struct study *s, struct err *err)
 
 	if (s->trials < least)
 		return err_set(err, ERR_USAGE,
-			"%s: %zu trials are too few to tell %zu factor%s apart; give at least %zu",
-			s->path, s->trials, s->n_factors, s->n_factors == 1 ? "" : "s", least);
+			"%s: %zu trial%s too few to tell %zu factor%s apart; give at least %zu",
+			s->path, s->trials, s->trials == 1 ? " is" : "s are", s->n_factors,
+			s->n_factors == 1 ? "" : "s", least);
 	if (s->trials > DESIGN_MAX_TRIALS)
 		return err_set(err, ERR_USAGE, "%s: %zu trials; a study takes up to %d", s->path,
 			s->trials, DESIGN_MAX_TRIALS);

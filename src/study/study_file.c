@@ -14,6 +14,10 @@
 #include "base/num.h"
 #include "net/url.h"
 
+#define READY_TIMEOUT_NS   (30 * NS_PER_S)
+#define RUNNING_TIMEOUT_NS (5 * NS_PER_S) /* for a service that should run already */
+#define STOP_TIMEOUT_NS    (5 * NS_PER_S)
+
 int study_file_refuse(const struct study_file *f, size_t line, const char *format, ...)
 {
 	struct str text = STR_INIT;
@@ -154,8 +158,10 @@ static int read_service(const struct study_file *f, const struct node *n)
 	const char *command, *ready, *folder;
 	int rc;
 
-	if (!n)
+	if (!n) {
+		f->s->ready_timeout_ns = RUNNING_TIMEOUT_NS;
 		return 0;
+	}
 	rc = study_file_check_map(f, n, KEYS, "service");
 	if (!rc)
 		rc = study_file_text(f, n, "command", &command);
@@ -171,6 +177,8 @@ static int read_service(const struct study_file *f, const struct node *n)
 		rc = read_duration(f, n, "stop_timeout", &f->s->stop_timeout_ns);
 	if (rc)
 		return rc;
+	if (!command && !node_at(n, "ready_timeout"))
+		f->s->ready_timeout_ns = RUNNING_TIMEOUT_NS;
 	f->s->command = study_keep(f->s, command);
 	f->s->ready = study_keep(f->s, ready);
 	f->s->folder = folder_of(f, folder);
@@ -370,8 +378,8 @@ int study_read_bytes(
 	int rc;
 
 	*out = (struct study){
-		.ready_timeout_ns = 30 * NS_PER_S,
-		.stop_timeout_ns = 5 * NS_PER_S,
+		.ready_timeout_ns = READY_TIMEOUT_NS,
+		.stop_timeout_ns = STOP_TIMEOUT_NS,
 	};
 	load_spec_init(&out->load);
 	/* A trial of a study, not a load on its own: docs/study-files.md says why these. */

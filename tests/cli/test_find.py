@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import sqlite3
@@ -274,6 +275,16 @@ class Failing(Find):
         self.assertIn("2 trials are too few", done.stderr)
         self.run_culprit("find", "--log", "--raw", "study.yaml", code=2)
         self.run_culprit("find", "no-such.yaml", code=None)
+
+    def test_documented_and_example_studies_are_right(self):
+        """So far that only their number of trials is wrong, when that is made wrong."""
+        page = (harness.ROOT / "docs/study-files.md").read_text()
+        texts = re.findall(r"```yaml\n(.*?)```", page, re.S)
+        texts += [p.read_text() for p in (harness.ROOT / "examples").rglob("*.yaml")]
+        self.assertGreaterEqual(len(texts), 3)
+        for text in texts:
+            done = self.run_culprit("find", self.write("s.yaml", text), "--trials", 1, code=2)
+            self.assertIn("1 trial is too few", done.stderr)
 
     def test_two_at_once(self):
         first = self.start_culprit("find", self.study(self.serve(), trials=200))

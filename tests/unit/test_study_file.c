@@ -163,6 +163,7 @@ START_TEST(what_is_left_out)
 
 	ck_assert_msg(!read_study(&s, LOAD FACTORS), "%s", err.text);
 	ck_assert_ptr_null(s.command);
+	ck_assert_uint_eq(s.ready_timeout_ns, UINT64_C(5000000000));
 	ck_assert_str_eq(s.response, "requests_per_second");
 	ck_assert_str_eq(s.title, "dir/s.yaml");
 	ck_assert_int_eq(s.load.connections, 50);
