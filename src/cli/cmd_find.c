@@ -154,8 +154,8 @@ static int ended_early(struct store *store, const struct run *run, int rc, struc
 	}
 	if (rc == -(int)ERR_STOPPED)
 		return err_set(err, ERR_STOPPED,
-			"stopped; %zu trials are kept as run %lld, and the same command goes on", n,
-			(long long)run->id);
+			"stopped; %zu trials are kept as run %lld, and the same command%s goes on",
+			n, (long long)run->id, options.fresh ? " without --fresh" : "");
 	cli_note(
 		"%zu trials are kept as run %lld; the same command goes on", n, (long long)run->id);
 	return rc;

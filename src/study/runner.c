@@ -42,6 +42,9 @@ struct runner {
 	/* for the ticks of the trial under way */
 	struct str setting_text;
 	uint64_t trial_begin_ns;
+	bool measuring;
+	struct load_tick
+		from; /* what the rate so far is counted from: nothing, or the window's begin */
 };
 
 /* ---- telling ---- */
@@ -79,11 +82,19 @@ static void tell(struct runner *r, const char *phase, double rate, const struct 
 
 static void on_load_tick(void *arg, const struct load_tick *t)
 {
+	struct runner *r = arg;
 	const char *phase = t->warming                  ? "warming up"
 			    : t->elapsed_s > t->total_s ? "waiting for the last answers"
 							: "measuring";
+	double seconds;
 
-	tell(arg, phase, t->rate, NULL);
+	if (!t->warming && !r->measuring) {
+		r->measuring = true;
+		r->from = *t;
+	}
+	seconds = t->elapsed_s - r->from.elapsed_s;
+	tell(r, phase, seconds > 0 ? (double)(t->completed - r->from.completed) / seconds : 0,
+		NULL);
 }
 
 static bool is_stopped(const struct runner *r)
@@ -117,26 +128,38 @@ static char *service_key_of(const struct runner *r, size_t index)
 	return key.p ? str_take(&key) : mem_strdup("");
 }
 
-/* Trials from … to − 1 into out: equal keys together, in the order in which they come first. */
-static void group(char *const *keys, size_t from, size_t to, size_t *out)
+static int by_key(const void *a, const void *b, void *keys)
 {
-	bool *placed = mem_zalloc(to - from + 1, sizeof(*placed));
-	size_t n = 0;
+	size_t i = *(const size_t *)a, j = *(const size_t *)b;
+	int order = strcmp(((char **)keys)[i], ((char **)keys)[j]);
 
-	for (size_t i = from; i < to; i++)
-		for (size_t j = i; j < to && !placed[i - from]; j++)
-			if (j > i && !placed[j - from] && !strcmp(keys[i], keys[j])) {
-				placed[j - from] = true;
-				out[n++] = j;
-			} else if (j == i) {
-				out[n++] = i;
-			}
-	free(placed);
+	return order ? order : i < j ? -1 : 1;
 }
 
+static int by_group(const void *a, const void *b, void *groups)
+{
+	size_t i = *(const size_t *)a, j = *(const size_t *)b;
+	const size_t *g = groups;
+
+	return g[i] != g[j] ? (g[i] < g[j] ? -1 : 1) : i < j ? -1 : 1;
+}
+
+static void reverse(size_t *items, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		size_t swap = items[i];
+
+		items[i] = items[--n];
+		items[n] = swap;
+	}
+}
+
+/* Trials whose service is the same are a group, by the first of them; the groups of a round are run
+ * in that order, or backwards, so that the last service of a round is often the first of the next.
+ */
 static void order_trials(struct runner *r)
 {
-	size_t n = r->s->trials;
+	size_t n = r->s->trials, *groups;
 	char **keys;
 
 	for (size_t i = 0; i < n; i++)
@@ -144,22 +167,28 @@ static void order_trials(struct runner *r)
 	if (!needs_restarts(r->s))
 		return;
 	keys = mem_zalloc(n, sizeof(*keys));
+	groups = mem_zalloc(n, sizeof(*groups));
 	for (size_t i = 0; i < n; i++)
 		keys[i] = service_key_of(r, i);
+	qsort_r(r->order, n, sizeof(*r->order), by_key, keys);
+	for (size_t i = 0; i < n; i++) {
+		bool same = i && !strcmp(keys[r->order[i]], keys[r->order[i - 1]]);
+
+		groups[r->order[i]] = same ? groups[r->order[i - 1]] : r->order[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		r->order[i] = i;
 	for (size_t round = 0; round < ROUNDS; round++) {
 		size_t from = n * round / ROUNDS, to = n * (round + 1) / ROUNDS;
 
-		group(keys, from, to, r->order + from);
-		for (size_t a = from, b = to; round % 2 && a + 1 < b; a++) {
-			size_t swap = r->order[a];
-
-			r->order[a] = r->order[--b];
-			r->order[b] = swap;
-		}
+		qsort_r(r->order + from, to - from, sizeof(*r->order), by_group, groups);
+		if (round % 2)
+			reverse(r->order + from, to - from);
 	}
 	for (size_t i = 0; i < n; i++)
 		free(keys[i]);
 	free(keys);
+	free(groups);
 }
 
 /* ---- the service ---- */
@@ -239,6 +268,8 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	struct err dead = {0};
 	int rc;
 
+	r->measuring = false;
+	r->from = (struct load_tick){0};
 	read_cpu(r, &cpu.before);
 	cpu.begin_ns = clock_now_ns();
 	rc = load_run(load, &hooks, &result, err);
