@@ -46,7 +46,7 @@ void forest_predict(const struct forest *f, const double *x, size_t n, const uns
  * What the forest would predict for the given rows if one factor had another value (individual
  * conditional expectation; Goldstein et al., J. Comput. Graph. Stat. 24, 2015): factor j set to
  * grid[j*k + g], k ascending values a factor. Into out[(j*n_rows + i)*k + g]. Far cheaper than as
- * many predictions: each tree is walked once a row for all factors and values together. k up to 32.
+ * many predictions: each tree is walked once a row for all factors and values together.
  */
 void forest_predict_varied(const struct forest *f, const double *x, size_t n, const unsigned *rows,
 	size_t n_rows, const double *grid, size_t k, double *out);

@@ -7,7 +7,8 @@
  *   forest_small.c    nodes of some rows, by sorted keys
  *   forest_tiny.c     nodes of very few rows, by sets: most of all nodes
  *   forest_predict.c  predictions
- *   forest_vary.c     predictions with one factor changed: permutations, effects
+ *   forest_vary.c     predictions with one factor changed, many at once
+ *   forest_shuffle.c  permutation importance, from those
  */
 #ifndef CULPRIT_LEARN_FOREST_INTERNAL_H
 #define CULPRIT_LEARN_FOREST_INTERNAL_H

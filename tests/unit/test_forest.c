@@ -280,7 +280,7 @@ END_TEST
 /* What is done for many values at once must be what predicting each of them gives. */
 START_TEST(changed_factors_predict_as_changed_rows)
 {
-	enum { N = 700, P = 5, K = 25, REPEATS = 35 };
+	enum { N = 700, P = 5, K = 40, REPEATS = 35 };
 	struct table t = table_made(N, P, 40, 6);
 	struct forest_spec spec = {.trees = 20, .min_leaf = 1, .seed = 2};
 	struct forest *f = fit(&t, &spec, NULL, 0);
