@@ -404,6 +404,48 @@ START_TEST(odd_tables)
 }
 END_TEST
 
+/* Tables of all shapes, with few levels, equal rows and every limit: predictions are means of
+ * responses, so within their range; shares of impurity sum to 1, or nothing was split. */
+START_TEST(tables_of_all_shapes)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 77, 0);
+	for (int k = 0; k < 400; k++) {
+		size_t n = 2 + rng_below(&rng, k % 4 ? 40 : 700), p = 1 + rng_below(&rng, 19);
+		unsigned levels = 1 + (unsigned)rng_below(&rng, 9);
+		struct forest_spec spec = {.trees = 1 + (unsigned)rng_below(&rng, 4),
+			.min_leaf = 1 + (unsigned)rng_below(&rng, 4) % 3,
+			.max_features = (unsigned)rng_below(&rng, 3) * (unsigned)rng_below(&rng, p),
+			.max_depth = (unsigned)rng_below(&rng, 3) * (unsigned)rng_below(&rng, 6),
+			.seed = (uint64_t)k};
+		struct table t = table_new(n, p);
+		double *predicted = mem_alloc(n, sizeof(double)), shares[19], sum = 0;
+		double least = INFINITY, most = -INFINITY;
+		struct forest *f;
+
+		for (size_t i = 0; i < n * p; i++)
+			t.x[i] = i % 3 ? (double)rng_below(&rng, levels) : rng_normal(&rng);
+		for (size_t i = 0; i < n; i++) {
+			t.y[i] = k % 5 ? rng_normal(&rng) : (double)rng_below(&rng, 3);
+			least = fmin(least, t.y[i]);
+			most = fmax(most, t.y[i]);
+		}
+		f = fit(&t, &spec, NULL, 0);
+		forest_predict(f, t.x, n, NULL, 0, predicted);
+		forest_impurity_importance(f, shares);
+		for (size_t i = 0; i < n; i++)
+			ck_assert(predicted[i] >= least - 1e-9 && predicted[i] <= most + 1e-9);
+		for (size_t j = 0; j < p; j++)
+			sum += shares[j];
+		ck_assert(sum == 0 || fabs(sum - 1) < 1e-9);
+		free(predicted);
+		forest_free(f);
+		table_release(&t);
+	}
+}
+END_TEST
+
 /* Neither factor says anything alone. */
 START_TEST(exclusive_or_is_learned)
 {
@@ -501,5 +543,5 @@ END_TEST
 
 UNIT_MAIN("forest", trials_as_scikit_learn, tables_as_scikit_learn, limits_as_scikit_learn,
 	threads_change_nothing, changed_factors_predict_as_changed_rows, full_trees_remember,
-	odd_tables, exclusive_or_is_learned, scale_does_not_matter, limits_are_kept,
-	refuses_what_it_cannot_learn)
+	odd_tables, tables_of_all_shapes, exclusive_or_is_learned, scale_does_not_matter,
+	limits_are_kept, refuses_what_it_cannot_learn)
