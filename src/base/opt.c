@@ -253,33 +253,6 @@ static void help_left(const struct opt *opt, struct str *out)
 		str_addf(out, " %s", arg);
 }
 
-/* Words of `text` in lines of at most `width` columns, the next lines indented. */
-static void help_wrap(const char *text, size_t indent, size_t width, struct str *out)
-{
-	size_t at = indent;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-		char word[128];
-
-		snprintf(word, sizeof(word), "%.*s", (int)(len < 120 ? len : 120), text);
-		size_t columns = str_width(word);
-
-		if (at > indent && at + 1 + columns > width) {
-			str_add_char(out, '\n');
-			str_add_repeat(out, " ", indent);
-			at = indent;
-		} else if (at > indent) {
-			str_add_char(out, ' ');
-			at++;
-		}
-		str_add_bytes(out, text, len);
-		at += columns;
-		text += len + (text[len] == ' ');
-	}
-	str_add_char(out, '\n');
-}
-
 static void help_choices(const struct opt *opt, struct str *line)
 {
 	str_add(line, opt->help);
@@ -309,7 +282,7 @@ void opt_help(const struct opt_section *sections, size_t width, struct str *out)
 			} else {
 				str_add_repeat(out, " ", INDENT - left.len);
 			}
-			help_wrap(text.p, INDENT, width, out);
+			str_add_wrapped(out, text.p, INDENT, width);
 		}
 	}
 	str_release(&left);

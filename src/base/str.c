@@ -197,6 +197,33 @@ const char *str_nearest(const char *word, const char *const *candidates)
 	return best && best_distance <= 1 + length / 3 ? best : NULL;
 }
 
+void str_add_wrapped(struct str *s, const char *text, size_t indent, size_t width)
+{
+	struct str word = STR_INIT;
+	size_t at = indent;
+
+	while (*text) {
+		size_t len = strcspn(text, " "), columns;
+
+		str_clear(&word);
+		str_add_bytes(&word, text, len);
+		columns = str_width(word.p);
+		if (at > indent && at + 1 + columns > width) {
+			str_add_char(s, '\n');
+			str_add_repeat(s, " ", indent);
+			at = indent;
+		} else if (at > indent) {
+			str_add_char(s, ' ');
+			at++;
+		}
+		str_add(s, word.p);
+		at += columns;
+		text += len + (text[len] == ' ');
+	}
+	str_add_char(s, '\n');
+	str_release(&word);
+}
+
 void str_add_html(struct str *s, const char *text)
 {
 	for (; *text; text++) {

@@ -44,6 +44,10 @@ size_t str_distance(const char *a, const char *b);
  */
 const char *str_nearest(const char *word, const char *const *candidates);
 
+/* Adds text broken at spaces into lines of at most `width` columns, and a newline. What is before
+ * it on the first line, and the indentation of the others, takes `indent` columns. */
+void str_add_wrapped(struct str *s, const char *text, size_t indent, size_t width);
+
 /* Adds text with everything that HTML gives a meaning to written as entities. */
 void str_add_html(struct str *s, const char *text);
 

@@ -25,6 +25,9 @@ static struct find_options {
 /* Failed trials that are listed one by one below the result. */
 enum { TROUBLES = 10 };
 
+/* Columns of running text, as in the report. */
+enum { PROSE = 96 };
+
 #define FIELD(name) offsetof(struct find_options, name)
 
 static const struct opt FIND_OPTIONS[] = {
@@ -174,8 +177,9 @@ static char *path_of(const struct cli *cli, int64_t id, const char *ending)
 }
 
 /* Trials that were left out, and those that others disturbed: how many, and why. */
-static void add_troubles(struct str *out, const struct stored *s)
+static void add_troubles(struct str *out, const struct term *term, const struct stored *s)
 {
+	struct str line = STR_INIT;
 	size_t failed = 0, flagged = 0;
 
 	for (size_t i = 0; i < s->n_trials; i++) {
@@ -198,12 +202,14 @@ static void add_troubles(struct str *out, const struct stored *s)
 	if (failed > TROUBLES)
 		str_addf(out, "%zu more trials failed; `culprit export %lld --csv` has all\n",
 			failed - TROUBLES, (long long)s->run.id);
-	if (flagged)
-		str_addf(out,
+	if (flagged) {
+		str_addf(&line,
 			"%zu of %zu trials were disturbed (other processes, the hypervisor, or the "
-			"load engine at its limit); `culprit export %lld --csv` says which and "
-			"how\n",
+			"load engine at its limit); `culprit export %lld --csv` says which and how",
 			flagged, s->n_trials, (long long)s->run.id);
+		str_add_wrapped(out, line.p, 0, term->width > PROSE ? PROSE : term->width);
+	}
+	str_release(&line);
 }
 
 static int print_result(const struct cli *cli, const struct stored *s,
@@ -220,7 +226,7 @@ static int print_result(const struct cli *cli, const struct stored *s,
 	case CLI_CSV: study_trials_csv(&text, s->trials, s->n_trials); break;
 	case CLI_TEXT:
 		report_rank(&text, &cli->out, rank);
-		add_troubles(&text, s);
+		add_troubles(&text, &cli->out, s);
 		if (!rc)
 			str_addf(&text, "\nrun %lld; the report: %s\n", (long long)s->run.id, path);
 	}

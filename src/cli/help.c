@@ -6,34 +6,13 @@
 
 #include "cli/cli.h"
 
-static void add_wrapped(struct str *out, const char *text, size_t width)
-{
-	size_t at = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (at && at + 1 + len > width) {
-			str_add_char(out, '\n');
-			at = 0;
-		} else if (at) {
-			str_add_char(out, ' ');
-			at++;
-		}
-		str_add_bytes(out, text, len);
-		at += len;
-		text += len + (text[len] == ' ');
-	}
-	str_add_char(out, '\n');
-}
-
 void cli_help(const struct cmd *cmd, size_t width, struct str *out)
 {
 	struct opt_section *sections = cli_sections(cmd);
 
 	str_addf(out, "Usage: culprit %s [OPTIONS]%s%s\n\n", cmd->name, *cmd->arguments ? " " : "",
 		cmd->arguments);
-	add_wrapped(out, cmd->about, width);
+	str_add_wrapped(out, cmd->about, 0, width);
 	opt_help(sections, width, out);
 	if (cmd->examples && cmd->examples[0])
 		str_add(out, "\nExamples\n");

@@ -25,6 +25,17 @@ START_TEST(str_measures_and_guesses)
 }
 END_TEST
 
+START_TEST(str_wraps)
+{
+	struct str s = STR_INIT;
+
+	str_add(&s, "  --x  ");
+	str_add_wrapped(&s, "größer als zehn", 7, 17);
+	ck_assert_str_eq(s.p, "  --x  größer als\n       zehn\n");
+	str_release(&s);
+}
+END_TEST
+
 START_TEST(num_parses_strictly)
 {
 	struct err err = {0};
@@ -254,6 +265,6 @@ START_TEST(tables_line_up)
 }
 END_TEST
 
-UNIT_MAIN("base", str_measures_and_guesses, num_parses_strictly, num_scan_is_strtod, num_reads_well,
-	csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct, opt_names_the_nearest,
-	rng_is_uniform, tables_line_up)
+UNIT_MAIN("base", str_measures_and_guesses, str_wraps, num_parses_strictly, num_scan_is_strtod,
+	num_reads_well, csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct,
+	opt_names_the_nearest, rng_is_uniform, tables_line_up)
