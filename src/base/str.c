@@ -224,6 +224,25 @@ void str_add_wrapped(struct str *s, const char *text, size_t indent, size_t widt
 	str_release(&word);
 }
 
+void str_add_shell(struct str *s, const char *word)
+{
+	static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-+=:,./@%";
+
+	if (*word && strspn(word, PLAIN) == strlen(word)) {
+		str_add(s, word);
+		return;
+	}
+	str_add_char(s, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			str_add(s, "'\\''");
+		else
+			str_add_char(s, *word);
+	}
+	str_add_char(s, '\'');
+}
+
 void str_add_html(struct str *s, const char *text)
 {
 	for (; *text; text++) {

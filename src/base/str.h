@@ -48,6 +48,9 @@ const char *str_nearest(const char *word, const char *const *candidates);
  * it on the first line, and the indentation of the others, takes `indent` columns. */
 void str_add_wrapped(struct str *s, const char *text, size_t indent, size_t width);
 
+/* Adds a word as a POSIX shell needs it to read it back: as it is, or in single quotes. */
+void str_add_shell(struct str *s, const char *word);
+
 /* Adds text with everything that HTML gives a meaning to written as entities. */
 void str_add_html(struct str *s, const char *text);
 

@@ -87,26 +87,7 @@ static struct term term_of(int fd)
 	return term;
 }
 
-/* A word as a shell would need it, so that a stored command line can be run again. */
-static void add_shell_word(struct str *out, const char *word)
-{
-	static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_-+=:,./@%^";
-
-	if (*word && strspn(word, PLAIN) == strlen(word)) {
-		str_add(out, word);
-		return;
-	}
-	str_add_char(out, '\'');
-	for (; *word; word++) {
-		if (*word == '\'')
-			str_add(out, "'\\''");
-		else
-			str_add_char(out, *word);
-	}
-	str_add_char(out, '\'');
-}
-
+/* As a shell would need it, so that a stored command line can be run again. */
 static char *command_line(int argc, char **argv)
 {
 	struct str line = STR_INIT;
@@ -114,7 +95,7 @@ static char *command_line(int argc, char **argv)
 	str_add(&line, "culprit");
 	for (int i = 1; i < argc; i++) {
 		str_add_char(&line, ' ');
-		add_shell_word(&line, argv[i]);
+		str_add_shell(&line, argv[i]);
 	}
 	return str_take(&line);
 }

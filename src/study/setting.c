@@ -177,25 +177,6 @@ void setting_load_release(struct setting_load *l)
 
 /* ---- the service ---- */
 
-static void quote(struct str *out, const char *value)
-{
-	static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_-+=:,./@%";
-
-	if (*value && strspn(value, PLAIN) == strlen(value)) {
-		str_add(out, value);
-		return;
-	}
-	str_add_char(out, '\'');
-	for (; *value; value++) {
-		if (*value == '\'')
-			str_add(out, "'\\''");
-		else
-			str_add_char(out, *value);
-	}
-	str_add_char(out, '\'');
-}
-
 void setting_command(const struct setting *t, const struct study *s, struct str *out)
 {
 	str_add(out, s->command);
@@ -204,7 +185,7 @@ void setting_command(const struct setting *t, const struct study *s, struct str 
 
 		if (s->factors[i].lever != LEVER_ARG)
 			continue;
-		quote(&value, t->values[i]);
+		str_add_shell(&value, t->values[i]);
 		replace_in(out, s->factors[i].name, value.p);
 		str_release(&value);
 	}

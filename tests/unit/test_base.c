@@ -32,6 +32,12 @@ START_TEST(str_wraps)
 	str_add(&s, "  --x  ");
 	str_add_wrapped(&s, "größer als zehn", 7, 17);
 	ck_assert_str_eq(s.p, "  --x  größer als\n       zehn\n");
+	str_clear(&s);
+	str_add_shell(&s, "a/b=1");
+	str_add_shell(&s, "it's");
+	str_add_shell(&s, "");
+	ck_assert_str_eq(s.p, "a/b=1'it'\\''s'"
+			      "''");
 	str_release(&s);
 }
 END_TEST
