@@ -21,13 +21,18 @@ struct set_sums {
 	size_t weight;
 };
 
+/* A split behind a key. */
+struct cut {
+	uint16_t key, factor;
+};
+
 struct forest_tiny {
-	size_t width;    /* lanes of all factors: p, rounded up to LANES */
-	int16_t *sorted; /* FOREST_TINY × width: keys in order */
-	uint16_t *left;  /* as many: the rows up to and with that key; none where the next bin is
-			    equal */
-	double *gains;   /* FOREST_TINY × p */
-	uint32_t *best;  /* as many: where gains are equal to the best */
+	size_t width;     /* lanes of all factors: p, rounded up to LANES */
+	int16_t *sorted;  /* FOREST_TINY × width: keys in order */
+	uint16_t *left;   /* as many: the rows up to and with that key; none where the next bin is
+			     equal */
+	double *gains;    /* FOREST_TINY × p */
+	struct cut *best; /* as many: where gains are equal to the best */
 };
 
 /* A subtree that grows. */
@@ -177,14 +182,16 @@ static double find_gains(const struct growth *w, size_t count, size_t weight, do
 }
 
 /* One of the splits whose gain is not below `least`, by lot; they are there. */
-static size_t draw_split(const struct growth *w, size_t count, double least)
+static struct cut draw_split(const struct growth *w, size_t count, double least)
 {
 	struct forest_tiny *t = w->g->tiny;
-	size_t cells = (count - 1) * w->g->source->p, n = 0;
+	size_t p = w->g->source->p, n = 0;
 
-	for (size_t e = 0; e < cells; e++) {
-		t->best[n] = (uint32_t)e;
-		n += t->gains[e] >= least;
+	for (size_t k = 0; k + 1 < count; k++) {
+		for (size_t j = 0; j < p; j++) {
+			t->best[n] = (struct cut){(uint16_t)k, (uint16_t)j};
+			n += t->gains[k * p + j] >= least;
+		}
 	}
 	return t->best[n > 1 ? rng_below(&w->g->rng, n) : 0];
 }
@@ -273,9 +280,10 @@ static bool grow_some(const struct growth *w, const struct tiny_todo *t, struct 
 {
 	struct forest_grower *g = w->g;
 	struct forest_tiny *tiny = g->tiny;
-	size_t count = t->count, e, p = g->source->p;
+	size_t count = t->count, p = g->source->p;
 	struct set_sums all = sums_of(w, t->rows);
 	double mean = all.sum / (double)all.weight, best;
+	struct cut cut;
 
 	for (size_t first = 0; first < p; first += LANES)
 		sort_lanes(w, t->rows, count, first);
@@ -283,22 +291,21 @@ static bool grow_some(const struct growth *w, const struct tiny_todo *t, struct 
 	if (best * (double)all.weight <= g->source->negligible) {
 		if (!allow_any(w, t->rows, count, mean))
 			return false;
-		best = 1;
-		e = draw_split(w, count, best);
+		cut = draw_split(w, count, 1);
 	} else {
-		e = draw_split(w, count, best * (1 - 1e-12));
-		g->gains[e % p] += tiny->gains[e] * (double)all.weight;
+		cut = draw_split(w, count, best * (1 - 1e-12));
+		g->gains[cut.factor] += tiny->gains[cut.key * p + cut.factor] * (double)all.weight;
 	}
 
-	const int16_t *keys = tiny->sorted + e / p * tiny->width + e % p;
-	unsigned left = tiny->left[e / p * tiny->width + e % p];
-	uint32_t child = forest_split(g, t->node, (unsigned)(e % p),
-		(unsigned)((keys[0] >> 8) + 128), (unsigned)((keys[tiny->width] >> 8) + 128));
+	size_t at = cut.key * tiny->width + cut.factor;
+	unsigned left = tiny->left[at], n_left = cut.key + 1U;
+	unsigned below = (unsigned)((tiny->sorted[at] >> 8) + 128);
+	unsigned above = (unsigned)((tiny->sorted[at + tiny->width] >> 8) + 128);
+	uint32_t child = forest_split(g, t->node, cut.factor, below, above);
 
-	/* the split behind key k sends k + 1 rows left */
-	children[0] = (struct tiny_todo){child, left, (unsigned)(e / p + 1), t->depth + 1};
-	children[1] = (struct tiny_todo){
-		child + 1, t->rows & ~left, t->count - (unsigned)(e / p + 1), t->depth + 1};
+	children[0] = (struct tiny_todo){child, left, n_left, t->depth + 1};
+	children[1] =
+		(struct tiny_todo){child + 1, t->rows & ~left, t->count - n_left, t->depth + 1};
 	return true;
 }
 
