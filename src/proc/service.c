@@ -23,8 +23,8 @@
 /* Between two tries whether it is ready; of one try, after which a new connection is made. */
 #define POLL_NS (15 * NS_PER_MS)
 #define TRY_NS  (5 * NS_PER_S)
-#define LAST_NS (100 * NS_PER_MS) /* the least for a try, so that the last one says what is wrong  \
-				   */
+/* The least for a try, so that the last one says what is wrong. */
+#define LAST_NS (100 * NS_PER_MS)
 /* For the keeper to kill what is left, over what the service was given to stop. */
 #define KILL_NS (5 * NS_PER_S)
 
