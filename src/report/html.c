@@ -129,7 +129,10 @@ static void machine_value(struct str *out, const char *key, const json_t *value)
 {
 	char number[NUM_TEXT];
 
-	if (json_is_string(value))
+	if (json_is_string(value) &&
+		!strcmp(key, "git_commit")) /* as much as tells it from others */
+		str_addf(out, "%.12s", json_string_value(value));
+	else if (json_is_string(value))
 		str_add(out, json_string_value(value));
 	else if (json_is_boolean(value))
 		str_add(out, json_is_true(value) ? "yes" : "no");

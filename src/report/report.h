@@ -14,9 +14,9 @@
 #include "load/load.h"
 
 /* The verdict: one to three sentences that a reader can act on. "fraction_io_bound limits
- * requests_per_second: from 0.05 to 0.5 it falls by 78 % [74, 82]. json_object_length does not matter
- * within the range tried (500 to 1,000)." Says so where nothing could be told from noise, and where
- * the first ones are tied. */
+ * requests_per_second: from 0.05 to 0.5 it falls by 78 % [74, 82]. json_object_length does not
+ * matter within the range tried (500 to 1,000)." Says so where nothing could be told from noise,
+ * and where the first ones are tied. */
 void report_verdict(struct str *out, const struct rank_result *r);
 
 /* Terminal: fit of the models, the table of factors (group, importance with interval and bar,
@@ -37,13 +37,13 @@ struct report_trial {
 };
 
 struct report_page {
-	const char *title;      /* the study file, the CSV */
-	const char *command;    /* the exact command line */
-	const char *started;    /* label */
-	const json_t *machine;  /* proc/machine.h */
-	int64_t run;            /* id in the store; 0: not stored */
+	const char *title;     /* the study file, the CSV */
+	const char *command;   /* the exact command line */
+	const char *started;   /* label */
+	const json_t *machine; /* proc/machine.h */
+	int64_t run;           /* id in the store; 0: not stored */
 	uint64_t seed;
-	double seconds;         /* that the trials took; NaN when not known */
+	double seconds; /* that the trials took; NaN when not known */
 	const struct rank_result *rank;
 	const struct report_trial *trials; /* may be NULL: the rank's rows are shown */
 	size_t n_trials;

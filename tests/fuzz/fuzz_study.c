@@ -15,7 +15,8 @@ static void must(int condition)
 		abort();
 }
 
-/* Both ends and the middle of each factor give a setting whose load, command and environment are made. */
+/* Both ends and the middle of each factor give a setting whose load, command and environment are
+ * made. */
 static void apply(const struct study *s)
 {
 	for (int i = 0; i < 3; i++) {
