@@ -194,7 +194,8 @@ const char *str_nearest(const char *word, const char *const *candidates)
 			best = *candidates;
 		}
 	}
-	return best && best_distance <= 1 + length / 3 ? best : NULL;
+	/* a word that shares nothing with the candidate was not a slip of the pen */
+	return best && best_distance <= 1 + length / 3 && best_distance < length ? best : NULL;
 }
 
 void str_add_wrapped(struct str *s, const char *text, size_t indent, size_t width)

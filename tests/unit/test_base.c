@@ -22,6 +22,7 @@ START_TEST(str_measures_and_guesses)
 	ck_assert_str_eq(str_nearest("qeury", WORDS), "query");
 	ck_assert_str_eq(str_nearest("conn", WORDS), "connections");
 	ck_assert_ptr_null(str_nearest("zzzzz", WORDS));
+	ck_assert_ptr_null(str_nearest("z", (const char *const[]){"a", "b", NULL}));
 }
 END_TEST
 
