@@ -336,6 +336,7 @@ static int fit_forest(struct rank_work *w, struct split *s, bool keep)
 	spec.trees = s->trees;
 	spec.threads = 1;
 	spec.seed = w->spec.seed + (uint64_t)(s - w->splits);
+	spec.no_out_of_bag = !keep;
 	rc = forest_fit(&forest, &spec, w->x, w->y, w->n, w->p, s->rows, s->n_train, &s->err);
 	if (!rc) {
 		forest_predict(forest, w->x, w->n, test, s->n_test, fitted);
