@@ -29,11 +29,6 @@ double rng_normal(struct rng *r)
 	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
-double rng_exponential(struct rng *r)
-{
-	return -log(1 - rng_uniform(r));
-}
-
 void rng_permutation(struct rng *r, uint32_t *out, size_t n)
 {
 	/* Fisher and Yates, inside out (Knuth, TAOCP 2, 3.4.2) */

@@ -52,7 +52,6 @@ static inline uint64_t rng_below(struct rng *r, uint64_t n)
 }
 
 double rng_normal(struct rng *r);                             /* mean 0, variance 1 */
-double rng_exponential(struct rng *r);                        /* mean 1 */
 void rng_permutation(struct rng *r, uint32_t *out, size_t n); /* of 0 … n − 1 */
 
 /* A seed from the kernel, for when none was given. At most 2^53 − 1, so that JSON keeps it whole.

@@ -140,7 +140,7 @@ void cli_describe_run(const struct cli *cli, struct run *run, const char *kind, 
 		.kind = mem_strdup(kind),
 		.title = mem_strdup(title),
 		.status = RUN_RUNNING,
-		.started_ms = clock_wall_ms(),
+		.started_ms = cli->started_ms,
 		.command = mem_strdup(cli->command),
 		.key = mem_strdup(""),
 		.machine = machine_describe(),
@@ -157,7 +157,7 @@ void cli_keep(const struct cli *cli, const char *kind, const char *title, uint64
 	*id = 0;
 	cli_describe_run(cli, &run, kind, title);
 	run.status = RUN_DONE;
-	run.ended_ms = run.started_ms;
+	run.ended_ms = clock_wall_ms();
 	run.seed = seed;
 	run.spec = json_incref(spec);
 	run.result = json_incref(result);

@@ -22,6 +22,7 @@ enum cli_format { CLI_TEXT, CLI_JSON, CLI_CSV };
 struct cli {
 	struct term out, err;    /* stdout, stderr */
 	const char *command;     /* the exact command line, to be stored with a run */
+	int64_t started_ms;      /* wall time at which it began */
 	const char *store_path;  /* --store, else CULPRIT_STORE, else .culprit/culprit.db */
 	const atomic_bool *stop; /* set by SIGINT and SIGTERM; a second one ends at once */
 };

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 
@@ -196,6 +197,7 @@ int main(int argc, char **argv)
 	char *line = command_line(argc, argv);
 
 	cli.command = line;
+	cli.started_ms = clock_wall_ms();
 	catch_signals();
 	code = run_command(cmd, &cli, argc > skip ? argc - skip : 0, argv + skip);
 	free(line);

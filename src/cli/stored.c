@@ -200,7 +200,7 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 		.machine = run->machine,
 		.run = run->id,
 		.seed = run->seed,
-		.seconds = run->ended_ms > run->started_ms
+		.seconds = n_trials && run->ended_ms > run->started_ms
 				   ? (double)(run->ended_ms - run->started_ms) / 1e3
 				   : NAN,
 		.rank = rank,

@@ -137,6 +137,11 @@ class Load(harness.Case):
         seconds = self.run_culprit("export", "last", "--csv").stdout.splitlines()
         self.assertEqual(seconds[0], "second,completed,errors,mean_latency_ms,p99_ms")
         self.assertEqual(sum(int(line.split(",")[1]) for line in seconds[1:]), 200)
+    def test_a_run_lasts_as_long_as_it_took(self):
+        lab = self.start_lab()
+        self.run_culprit("load", f"{lab}/health", "-d", "300ms", "-c", 3)
+        run = json.loads(self.run_culprit("runs", "--json").stdout)[0]
+        self.assertGreaterEqual(run["seconds"], 0.3)
 
 
 if __name__ == "__main__":
