@@ -82,6 +82,13 @@ int opt_set(const struct opt *opt, void *into, const char *value, const char *wh
 	case OPT_DURATION:
 		return num_parse_duration(value, (uint64_t)opt->min,
 			any ? INT64_MAX : (uint64_t)opt->max, what, field, err);
+	case OPT_AUTO:
+		if (!strcmp(value, "auto")) {
+			*(uint64_t *)field = OPT_AUTO_NS;
+			return 0;
+		}
+		return num_parse_duration(value, (uint64_t)opt->min,
+			any ? INT64_MAX : (uint64_t)opt->max, what, field, err);
 	case OPT_SIZE:
 		return num_parse_size(value, (uint64_t)opt->min,
 			any ? INT64_MAX : (uint64_t)opt->max, what, field, err);

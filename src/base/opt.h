@@ -21,6 +21,7 @@
 	X(INT, int64_t, "N")                                                                       \
 	X(REAL, double, "X")                                                                       \
 	X(DURATION, uint64_t, "TIME") /* nanoseconds */                                            \
+	X(AUTO, uint64_t, "TIME")     /* nanoseconds, or OPT_AUTO_NS for the word "auto" */        \
 	X(SIZE, uint64_t, "SIZE")     /* bytes */                                                  \
 	X(CHOICE, int, "WORD")        /* index into choices */
 
@@ -29,6 +30,9 @@ enum opt_type {
 	OPT_TYPES(X)
 #undef X
 };
+
+/* What an AUTO option holds for "auto": by rule. */
+#define OPT_AUTO_NS UINT64_MAX
 
 /* Texts that were given to a repeatable option, in order. The texts are borrowed. */
 struct opt_list {
@@ -44,7 +48,8 @@ struct opt {
 	size_t offset;    /* of the field */
 	const char *arg;  /* what help calls the argument; NULL for the type's own word */
 	const char *help; /* one line, no full stop; says the default where there is one */
-	double min, max;  /* INT, REAL as they are; DURATION in ns, SIZE in bytes; 0, 0: any */
+	double min,
+		max; /* INT, REAL as they are; DURATION and AUTO in ns, SIZE in bytes; 0, 0: any */
 	const char *const *choices; /* CHOICE: ends with NULL */
 };
 

@@ -15,7 +15,7 @@
 #include "lab/lab.h"
 #include "lab/query.h"
 #include "lab/tally.h"
-#include "lab/timers.h"
+#include "base/timers.h"
 #include "net/http_request.h"
 
 struct worker;

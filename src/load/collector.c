@@ -51,7 +51,7 @@ static void close_second(struct load_collector *c, struct load_open_second *s)
 	while (c->n_series <= s->second) {
 		c->series = mem_grow(c->series, &c->cap, c->n_series + 1, sizeof(*c->series));
 		c->series[c->n_series++] =
-			(struct load_second){.mean_latency_s = NAN, .p99_s = NAN};
+			(struct load_second){.mean_latency_s = NAN, .p50_s = NAN, .p99_s = NAN};
 	}
 	if (s->latency.n)
 		c->series[s->second] = (struct load_second){

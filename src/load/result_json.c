@@ -289,9 +289,10 @@ static void series_from_json(struct load_result *out, const json_t *list)
 	for (size_t i = 0; i < out->n_series; i++) {
 		const json_t *s = json_array_get(list, i);
 
-		out->series[i] = (struct load_second){count_at(s, "completed"),
-			count_at(s, "errors"), json_number_at(s, "mean_latency_ms") / 1e3,
-			json_number_at(s, "p99_ms") / 1e3};
+		out->series[i] = (struct load_second){.completed = count_at(s, "completed"),
+			.errors = count_at(s, "errors"),
+			.mean_latency_s = json_number_at(s, "mean_latency_ms") / 1e3,
+			.p99_s = json_number_at(s, "p99_ms") / 1e3};
 	}
 }
 

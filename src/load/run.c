@@ -32,7 +32,7 @@ static int make_room(const struct load_plan *plan, struct err *err)
 static void set_times(struct load_plan *plan, const struct load_spec *spec)
 {
 	plan->start_ns = clock_now_ns();
-	plan->window_ns = plan->start_ns + spec->warmup_ns;
+	plan->window_ns = plan->start_ns + (spec->warmup_ns == OPT_AUTO_NS ? 0 : spec->warmup_ns);
 	plan->end_ns = plan->requests ? UINT64_MAX : plan->window_ns + spec->duration_ns;
 }
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/http_field.h"
+
 /* Ceiling of everything that is not body: interim answers, header lines, trailers; and of a single
  * line, so the caller never keeps more than this. */
 enum { HTTP_HEAD_MAX = 65536, HTTP_MEMO_MAX = 1024 };
@@ -29,6 +31,7 @@ struct http_response {
 	uint16_t status;     /* of the final answer, 200 … 599 */
 	bool keepalive;      /* the connection may be used again */
 	const char *why;     /* what is malformed; else NULL */
+	bool continued;      /* a 100 Continue came before it */
 	uint64_t body_bytes; /* of body so far, without chunk framing */
 
 	/* for the parser */
@@ -61,6 +64,18 @@ bool http_response_began(const struct http_response *r);
  */
 enum http_progress http_response_feed(
 	struct http_response *r, struct http_memo *memo, const char *p, size_t len, size_t *used);
+
+/* What a caller wants to see besides: header fields of the final answer (not trailers), and pieces
+ * of its body. Either may be NULL. */
+struct http_sink {
+	void (*field)(void *arg, struct http_slice name, struct http_slice value);
+	void (*body)(void *arg, const char *p, size_t n);
+	void *arg;
+};
+
+/* The same, with everything handed on. */
+enum http_progress http_response_feed_to(struct http_response *r, const struct http_sink *sink,
+	const char *p, size_t len, size_t *used);
 
 /* Bytes of body that certainly come next, for dropping them unseen; UINT64_MAX where they last
  * until the connection ends. Then tell how many were dropped. */

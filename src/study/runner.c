@@ -262,7 +262,8 @@ static void read_cpu(struct runner *r, struct cpu_times *out)
 /* Drives the load and judges it. */
 static int measure(struct runner *r, const struct load_spec *load, struct trial *t, struct err *err)
 {
-	struct load_hooks hooks = {on_load_tick, r, r->hooks ? r->hooks->stop : NULL};
+	struct load_hooks hooks = {
+		.tick = on_load_tick, .arg = r, .stop = r->hooks ? r->hooks->stop : NULL};
 	struct trial_cpu cpu = {.known_service = r->service != NULL};
 	struct load_result result = {0};
 	struct err dead = {0};

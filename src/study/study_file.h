@@ -3,7 +3,7 @@
 #define CULPRIT_STUDY_STUDY_FILE_H
 
 #include "study/study.h"
-#include "study/node.h"
+#include "base/node.h"
 
 struct study_file {
 	const char *path;

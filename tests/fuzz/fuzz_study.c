@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/node.h"
+#include "base/node.h"
 #include "study/setting.h"
 #include "study/study.h"
 

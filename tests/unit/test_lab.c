@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "lab/mixed.h"
 #include "lab/query.h"
-#include "lab/timers.h"
+#include "base/timers.h"
 #include "lab_client.h"
 
 static const struct lab_spec SPEC = LAB_SPEC_INIT;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "study/node.h"
+#include "base/node.h"
 #include "study/setting.h"
 #include "study/study.h"
 #include "unit.h"

@@ -4,8 +4,8 @@
  * refused, and everything has a ceiling, so that a file of a few bytes cannot become a tree of
  * millions of nodes.
  */
-#ifndef CULPRIT_STUDY_NODE_H
-#define CULPRIT_STUDY_NODE_H
+#ifndef CULPRIT_BASE_NODE_H
+#define CULPRIT_BASE_NODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

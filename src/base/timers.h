@@ -2,8 +2,8 @@
  * Timers of one event loop: a binary heap of moments, so that ten thousand sleeping requests cost
  * one wait. A timer is embedded in what it belongs to and knows its place in the heap.
  */
-#ifndef CULPRIT_LAB_TIMERS_H
-#define CULPRIT_LAB_TIMERS_H
+#ifndef CULPRIT_BASE_TIMERS_H
+#define CULPRIT_BASE_TIMERS_H
 
 #include <stddef.h>
 #include <stdint.h>

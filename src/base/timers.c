@@ -1,4 +1,4 @@
-#include "lab/timers.h"
+#include "base/timers.h"
 
 #include <stdlib.h>
 

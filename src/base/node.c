@@ -1,4 +1,4 @@
-#include "study/node.h"
+#include "base/node.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,1 @@
+#include "load/cookies.h"

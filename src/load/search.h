@@ -1,0 +1,41 @@
+/*
+ * The highest rate at which a goal still holds: short open-loop runs, first doubling from a low
+ * rate until the goal is missed, then halving the interval (in the logarithm) between the last rate
+ * that held and the first that did not. A rate at which the generator was the limit counts as not
+ * known, and the search says so. A miss is tried once more before it is believed, since one stall
+ * of the machine must not end the search.
+ */
+#ifndef CULPRIT_LOAD_SEARCH_H
+#define CULPRIT_LOAD_SEARCH_H
+
+#include "load/goal.h"
+#include "load/load.h"
+
+struct load_search_step {
+	double rate, achieved, value; /* asked, completed a second, what the goal looks at */
+	bool held, limited;           /* limited: by the engine or the number of connections */
+	struct hist latency;          /* not kept: released, n 0 */
+};
+
+struct load_search {
+	struct load_search_step *steps;
+	size_t n, cap;
+	double best;   /* highest rate that held; NaN where none did */
+	double missed; /* lowest rate above it that did not; NaN where none was tried */
+	bool limited;  /* it ended where the generator, not the service, was the limit */
+	bool stopped;
+};
+
+/* spec's duration is that of one step; spec->rate, where given, is the first rate tried.
+ * `precision`: relative width at which it ends (.05). `out_best` is the result of the run at
+ * `best`, to be released; its asked rate is put into spec->rate. ERR_MISSED where the goal is
+ * missed even at the lowest rate. */
+int load_search_run(struct load_spec *spec, const struct load_goal *goal, double precision,
+	const struct load_hooks *hooks, void (*step)(void *arg, const struct load_search_step *s),
+	struct load_search *out, struct load_result *out_best, struct err *err);
+void load_search_release(struct load_search *s);
+
+json_t *load_search_to_json(const struct load_search *s, const struct load_goal *g);
+int load_search_from_json(struct load_search *out, const json_t *json, struct err *err);
+
+#endif

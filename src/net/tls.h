@@ -1,0 +1,62 @@
+/*
+ * TLS of a client, over OpenSSL: on a non-blocking socket that somebody else holds and watches.
+ * Verification is on unless it is told off; the server's name is sent (SNI) and verified.
+ */
+#ifndef CULPRIT_NET_TLS_H
+#define CULPRIT_NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct tls_options {
+	bool insecure;
+	const char *ca_file;              /* instead of the system's; or NULL */
+	const char *cert_file, *key_file; /* the client's own; or NULL (key in the same file) */
+	const char *const *alpn;          /* protocols to offer, ends with NULL; or NULL */
+	bool resume;
+};
+
+struct tls_config;  /* shared by all threads, read-only after it is made */
+struct tls;         /* one connection */
+struct tls_session; /* to resume; one thread's */
+
+/* ERR_USAGE names the file that cannot be used, and why. */
+struct tls_config *tls_config_new(const struct tls_options *o, struct err *err);
+void tls_config_free(struct tls_config *c);
+
+/* name: for SNI and verification (an address is verified as such, and not sent). */
+struct tls *tls_new(struct tls_config *c, int fd, const char *name);
+void tls_free(
+	struct tls *t); /* does not close fd; sends close_notify where it can without waiting */
+
+/* What read, write and handshake return besides a count: */
+enum { TLS_DONE = 0, TLS_AGAIN = -1, TLS_FAILED = -2, TLS_END = -3, TLS_RESET = -4 };
+
+/* TLS_DONE when it stands, TLS_AGAIN when the socket must become readable or writable first, else
+ * TLS_FAILED (tls_why() says why) or TLS_RESET, TLS_END where the peer just went. */
+int tls_handshake(struct tls *t);
+
+/* Bytes read (> 0), TLS_END at the end, TLS_AGAIN, TLS_RESET, TLS_FAILED. Reads ahead: until it
+ * said TLS_AGAIN there may be more, whatever the socket says. */
+ssize_t tls_read(struct tls *t, void *p, size_t n);
+/* Bytes taken (> 0; may be fewer than n), or as above. After TLS_AGAIN any other bytes may follow.
+ */
+ssize_t tls_write(struct tls *t, const void *p, size_t n);
+
+/* In one sentence: "certificate has expired", "self-signed certificate; …". */
+const char *tls_why(const struct tls *t);
+const char *tls_protocol(const struct tls *t); /* by ALPN: "h2"; "" where none was agreed */
+const char *tls_version(const struct tls *t);  /* "TLSv1.3" */
+const char *tls_cipher(const struct tls *t);
+bool tls_resumed(const struct tls *t);
+
+/* Session resumption. With `slot`, the newest session that the server gives on this connection is
+ * put there (freeing the one before), and one that is there is used; call before the handshake. A
+ * slot belongs to one thread and one server. */
+void tls_use_session(struct tls *t, struct tls_session **slot);
+void tls_session_free(struct tls_session *s);
+
+#endif

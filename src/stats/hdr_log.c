@@ -1,0 +1,1 @@
+#include "stats/hdr_log.h"
