@@ -85,17 +85,10 @@ static enum http_progress read_coding(struct http_response *r, struct http_slice
 	return HTTP_MORE;
 }
 
-static enum http_progress read_field(struct http_response *r, const char *line, size_t len)
+static enum http_progress read_framing(struct http_response *r, struct http_field f)
 {
-	struct http_field f;
 	struct http_slice word;
 
-	if (!http_field_parse(line, len, &f))
-		return malformed(r, *line == ' ' || *line == '\t'
-					    ? "a folded header line"
-					    : "a line that is no header field");
-	if (r->state == TRAILERS)
-		return HTTP_MORE; /* framing is settled */
 	switch (f.name.len) {
 	case 10:
 		if (!http_is(f.name, "connection"))
@@ -119,6 +112,24 @@ static enum http_progress read_field(struct http_response *r, const char *line, 
 	return HTTP_MORE;
 }
 
+static enum http_progress read_field(
+	struct http_response *r, const struct http_sink *sink, const char *line, size_t len)
+{
+	struct http_field f;
+	enum http_progress progress;
+
+	if (!http_field_parse(line, len, &f))
+		return malformed(r, *line == ' ' || *line == '\t'
+					    ? "a folded header line"
+					    : "a line that is no header field");
+	if (r->state == TRAILERS)
+		return HTTP_MORE; /* framing is settled */
+	progress = read_framing(r, f);
+	if (sink && sink->field && progress == HTTP_MORE && r->status >= 200)
+		sink->field(sink->arg, f.name, f.value);
+	return progress;
+}
+
 /* The empty line behind the header fields: how long is the body (RFC 9112, 6.3)? */
 static enum http_progress end_fields(struct http_response *r)
 {
@@ -130,9 +141,11 @@ static enum http_progress end_fields(struct http_response *r)
 		if (r->status == 101)
 			return malformed(r, "101 Switching Protocols that nobody asked for");
 		uint32_t head = r->head; /* an endless row of interim answers meets the ceiling */
+		bool continued = r->continued || r->status == 100;
 
 		http_response_init(r, r->to_head);
 		r->head = head;
+		r->continued = continued;
 		return HTTP_MORE;
 	}
 	if (r->to_head || r->status == 204 || r->status == 304)
@@ -160,11 +173,12 @@ static enum http_progress read_chunk_line(struct http_response *r, const char *l
 	return HTTP_MORE;
 }
 
-static enum http_progress read_line(struct http_response *r, const char *line, size_t len)
+static enum http_progress read_line(
+	struct http_response *r, const struct http_sink *sink, const char *line, size_t len)
 {
 	switch ((enum state)r->state) {
 	case START: return read_status(r, line, len);
-	case FIELDS: return len ? read_field(r, line, len) : end_fields(r);
+	case FIELDS: return len ? read_field(r, sink, line, len) : end_fields(r);
 	case CHUNK_LINE: return read_chunk_line(r, line, len);
 	case CHUNK_END:
 		if (len)
@@ -174,7 +188,7 @@ static enum http_progress read_line(struct http_response *r, const char *line, s
 		return HTTP_MORE;
 	case TRAILERS:
 		if (len)
-			return read_field(r, line, len);
+			return read_field(r, sink, line, len);
 		r->state = DONE;
 		return HTTP_DONE;
 	default: return malformed(r, "bytes behind the end");
@@ -234,8 +248,10 @@ uint64_t http_response_ahead(const struct http_response *r)
 	}
 }
 
-enum http_progress http_response_feed(
-	struct http_response *r, struct http_memo *memo, const char *p, size_t len, size_t *used)
+/* Inlined into its two callers, so that the one without a sink never asks for it. */
+static inline __attribute__((always_inline)) enum http_progress feed(struct http_response *r,
+	struct http_memo *memo, const struct http_sink *sink, const char *p, size_t len,
+	size_t *used)
 {
 	const char *at = p, *end = p + len, *block = r->state == START && !r->head ? p : NULL;
 	enum http_progress progress = HTTP_MORE;
@@ -250,6 +266,8 @@ enum http_progress http_response_feed(
 
 		if (ahead) {
 			ahead = ahead < there ? ahead : there;
+			if (sink && sink->body)
+				sink->body(sink->arg, at, (size_t)ahead);
 			progress = http_response_skip(r, ahead);
 			at += ahead;
 			continue;
@@ -269,7 +287,7 @@ enum http_progress http_response_feed(
 		bool in_fields = r->state == FIELDS;
 
 		r->head += (uint32_t)line + 2;
-		progress = read_line(r, at, (size_t)line);
+		progress = read_line(r, sink, at, (size_t)line);
 		at += line + 2;
 		if (in_fields && line == 0 && progress != HTTP_MALFORMED) {
 			if (memo && block && r->state != START)
@@ -279,6 +297,18 @@ enum http_progress http_response_feed(
 	}
 	*used = (size_t)(at - p);
 	return progress;
+}
+
+enum http_progress http_response_feed(
+	struct http_response *r, struct http_memo *memo, const char *p, size_t len, size_t *used)
+{
+	return feed(r, memo, NULL, p, len, used);
+}
+
+enum http_progress http_response_feed_to(struct http_response *r, const struct http_sink *sink,
+	const char *p, size_t len, size_t *used)
+{
+	return feed(r, NULL, sink, p, len, used);
 }
 
 enum http_progress http_response_end(struct http_response *r)
