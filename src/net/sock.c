@@ -7,9 +7,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -39,6 +42,60 @@ int sock_resolve(const char *host, const char *port, struct sock_address *out, s
 	return 0;
 }
 
+int sock_unix(const char *path, struct sock_address *out, struct err *err)
+{
+	struct sockaddr_un *un = (void *)&out->storage;
+	bool abstract = *path == '@';
+	size_t len = strlen(path), max = sizeof(un->sun_path) - !abstract;
+
+	*out = (struct sock_address){0};
+	if (len <= abstract)
+		return err_set(err, ERR_USAGE,
+			"the name of the Unix socket is empty; write its path, or @name");
+	if (len > max)
+		return err_set(err, ERR_USAGE,
+			"%s: the path of a Unix socket has at most %zu bytes, this one %zu; use a "
+			"shorter one (a link to its folder, or a relative path)",
+			path, max, len);
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, len);
+	if (abstract)
+		un->sun_path[0] = '\0';
+	/* An abstract name is all of its bytes; a path ends with its NUL. */
+	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + !abstract);
+	return 0;
+}
+
+int sock_parse_source(const char *text, struct sock_address *out, struct err *err)
+{
+	struct sockaddr_in *four = (void *)&out->storage;
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_family = AF_INET6}, *list = NULL;
+	char host[INET6_ADDRSTRLEN + 32]; /* a zone may follow: fe80::1%eth0 */
+	size_t len = strlen(text), bracket = len > 2 && text[0] == '[' && text[len - 1] == ']';
+
+	*out = (struct sock_address){0};
+	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		out->len = sizeof(*four);
+		return 0;
+	}
+	if (len < sizeof(host) && memchr(text, ':', len)) {
+		len -= 2 * bracket;
+		memcpy(host, text + bracket, len);
+		host[len] = '\0';
+		if (!getaddrinfo(host, NULL, &hints, &list)) {
+			memcpy(&out->storage, list->ai_addr, list->ai_addrlen);
+			out->len = list->ai_addrlen;
+			freeaddrinfo(list);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_USAGE,
+		"'%s' is no IP address to connect from; write one of this machine's own, as "
+		"127.0.0.2 or ::1, without a port",
+		text);
+}
+
 size_t sock_pick(const struct sock_address *addresses, size_t n, uint64_t timeout_ns)
 {
 	for (size_t i = 0; n > 1 && i < n; i++) {
@@ -63,19 +120,43 @@ static void set_option(int fd, int level, int name)
 	setsockopt(fd, level, name, &on, sizeof(on));
 }
 
-int sock_connect(const struct sock_address *to)
+static bool is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+/* Without a port: that one is chosen when the destination is known. */
+static int bind_source(int fd, const struct sock_address *to, const struct sock_address *from)
+{
+	if (from->storage.ss_family != to->storage.ss_family || !is_inet(from->storage.ss_family)) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+	return bind(fd, (const struct sockaddr *)&from->storage, from->len);
+}
+
+int sock_connect_from(const struct sock_address *to, const struct sock_address *from)
 {
 	int fd = socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int error;
 
 	if (fd < 0)
 		return -errno;
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY);
-	if (!connect(fd, (const struct sockaddr *)&to->storage, to->len) || errno == EINPROGRESS)
+	if (is_inet(to->storage.ss_family))
+		set_option(fd, IPPROTO_TCP, TCP_NODELAY);
+	if ((!from || !bind_source(fd, to, from)) &&
+		(!connect(fd, (const struct sockaddr *)&to->storage, to->len) ||
+			errno == EINPROGRESS))
 		return fd;
 	error = errno;
 	close(fd);
 	return -error;
+}
+
+int sock_connect(const struct sock_address *to)
+{
+	return sock_connect_from(to, NULL);
 }
 
 int sock_error(int fd)
@@ -149,6 +230,14 @@ char *sock_text(const struct sock_address *address, char out[SOCK_TEXT])
 
 		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
 		snprintf(out, SOCK_TEXT, "[%s]:%u", host, ntohs(six->sin6_port));
+	} else if (address->storage.ss_family == AF_UNIX) {
+		const struct sockaddr_un *un = (const void *)&address->storage;
+		size_t head = offsetof(struct sockaddr_un, sun_path);
+		bool abstract = address->len > head && !un->sun_path[0];
+		size_t len = address->len > head + abstract ? address->len - head - abstract : 0;
+
+		snprintf(out, SOCK_TEXT, "unix:%s%.*s", abstract ? "@" : "",
+			(int)strnlen(un->sun_path + abstract, len), un->sun_path + abstract);
 	} else {
 		const struct sockaddr_in *four = (const void *)&address->storage;
 

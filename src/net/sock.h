@@ -1,6 +1,6 @@
 /*
- * Sockets: names to addresses, listening, connecting without waiting. TCP only in this cut.
- * Everything opened here is non-blocking, close-on-exec and without Nagle's delay.
+ * Sockets: names and paths to addresses, listening, connecting without waiting. Everything opened
+ * here is non-blocking, close-on-exec and, where it is TCP, without Nagle's delay.
  */
 #ifndef CULPRIT_NET_SOCK_H
 #define CULPRIT_NET_SOCK_H
@@ -16,12 +16,20 @@ struct sock_address {
 	socklen_t len;
 };
 
-enum { SOCK_TEXT = 72 };
+enum { SOCK_TEXT = 128 }; /* room for "unix:" and the longest path of a socket */
 
 /* The addresses of a name, in the order that the system prefers; at least one, at most max. Blocks.
  * ERR_SERVICE where the name does not resolve. */
 int sock_resolve(const char *host, const char *port, struct sock_address *out, size_t max,
 	size_t *n, struct err *err);
+
+/* The address of a Unix socket: a path, or "@name" in Linux's abstract namespace. ERR_USAGE where
+ * it is empty or too long. Whether anybody listens there is not looked at. */
+int sock_unix(const char *path, struct sock_address *out, struct err *err);
+
+/* The address that connections are to come from: an IP address as it is written, without a name or
+ * a port (an IPv6 address may stand in brackets). ERR_USAGE where it is none. */
+int sock_parse_source(const char *text, struct sock_address *out, struct err *err);
 
 /*
  * The first of the addresses that takes a connection within timeout_ns, tried in turn (the
@@ -33,13 +41,22 @@ size_t sock_pick(const struct sock_address *addresses, size_t n, uint64_t timeou
 /* Starts a connection; the descriptor, or −errno. It is connected, or failed, when it is writable:
  * sock_error() tells. */
 int sock_connect(const struct sock_address *to);
+
+/* The same from one of the machine's own addresses; `from` may be NULL. The port is chosen at
+ * connecting, so that a source address serves as many connections to each destination as there are
+ * ports. −EADDRNOTAVAIL where it is no address of this machine or its ports are used up,
+ * −EAFNOSUPPORT where the two are not of one family. A Unix socket whose listener has a full queue
+ * is −EAGAIN at once, where TCP would wait. */
+int sock_connect_from(const struct sock_address *to, const struct sock_address *from);
+
 int sock_error(int fd); /* SO_ERROR: an errno or 0 */
 
 /* "host:port", "[v6]:port" or ":port" (every address); port 0: any free one. The descriptor, or a
  * negative code: ERR_USAGE for the text, ERR_BUSY where the port is taken, ERR_SYSTEM else. */
 int sock_listen(const char *bind_to, int backlog, struct err *err);
 
-/* "127.0.0.1:5001", "[::1]:5001": what a listening socket is bound to; what an address is. */
+/* "127.0.0.1:5001", "[::1]:5001", "unix:/run/x", "unix:@x": what a listening socket is bound to;
+ * what an address is. */
 char *sock_local_text(int fd, char out[SOCK_TEXT]);
 char *sock_text(const struct sock_address *address, char out[SOCK_TEXT]);
 

@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,6 +109,98 @@ START_TEST(sockets_listen_and_connect)
 }
 END_TEST
 
+START_TEST(unix_sockets_connect)
+{
+	struct sock_address to;
+	struct err err = {0};
+	char text[SOCK_TEXT], name[64], longer[200];
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd, taken;
+
+	snprintf(name, sizeof(name), "@culprit-test-%d", (int)getpid());
+	ck_assert_int_eq(sock_unix(name, &to, &err), 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&to.storage, to.len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	sock_local_text(listener, text);
+	ck_assert_int_eq(strncmp(text, "unix:", 5), 0);
+	ck_assert_str_eq(text + 5, name);
+	fd = sock_connect(&to);
+	ck_assert_int_ge(fd, 0);
+	taken = accept(listener, NULL, NULL);
+	ck_assert_int_ge(taken, 0);
+	ck_assert_int_eq(sock_connect_from(&to, &to), -EAFNOSUPPORT);
+	close(taken);
+	close(fd);
+	close(listener);
+	ck_assert_int_eq(sock_connect(&to), -ECONNREFUSED);
+
+	/* a path: there is nobody */
+	ck_assert_int_eq(sock_unix("/nowhere/culprit.sock", &to, &err), 0);
+	ck_assert_str_eq(sock_text(&to, text), "unix:/nowhere/culprit.sock");
+	ck_assert_int_eq(sock_connect(&to), -ENOENT);
+
+	/* as long as can be, and longer */
+	memset(longer, 'x', sizeof(longer));
+	longer[107] = '\0';
+	ck_assert_int_eq(sock_unix(longer, &to, &err), 0);
+	ck_assert_str_eq(sock_text(&to, text) + 5, longer);
+	longer[107] = 'x';
+	longer[108] = '\0';
+	ck_assert_int_eq(sock_unix(longer, &to, &err), -ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "107 bytes, this one 108"));
+	longer[0] = '@';
+	ck_assert_int_eq(sock_unix(longer, &to, &err), 0);
+	ck_assert_str_eq(sock_text(&to, text) + 5, longer);
+	longer[108] = 'x';
+	longer[109] = '\0';
+	ck_assert_int_eq(sock_unix(longer, &to, &err), -ERR_USAGE);
+	ck_assert_int_eq(sock_unix("", &to, &err), -ERR_USAGE);
+	ck_assert_int_eq(sock_unix("@", &to, &err), -ERR_USAGE);
+}
+END_TEST
+
+START_TEST(connections_come_from_a_source)
+{
+	struct sock_address to, from, peer = {.len = sizeof(peer.storage)};
+	struct err err = {0};
+	char text[SOCK_TEXT];
+	size_t n;
+	int listener = sock_listen("127.0.0.1:0", 8, &err), fd, taken;
+
+	sock_local_text(listener, text);
+	ck_assert_int_eq(sock_resolve("127.0.0.1", strchr(text, ':') + 1, &to, 1, &n, &err), 0);
+	ck_assert_int_eq(sock_parse_source("127.0.0.77", &from, &err), 0);
+	fd = sock_connect_from(&to, &from);
+	ck_assert_int_ge(fd, 0);
+	taken = accept(listener, (struct sockaddr *)&peer.storage, &peer.len);
+	ck_assert_int_eq(strncmp(sock_text(&peer, text), "127.0.0.77:", 11), 0);
+	close(taken);
+	close(fd);
+	close(listener);
+
+	/* TEST-NET-1 is nobody's own */
+	ck_assert_int_eq(sock_parse_source("192.0.2.1", &from, &err), 0);
+	ck_assert_int_eq(sock_connect_from(&to, &from), -EADDRNOTAVAIL);
+	ck_assert_int_eq(sock_parse_source("[::1]", &from, &err), 0);
+	ck_assert_str_eq(sock_text(&from, text), "[::1]:0");
+	ck_assert_int_eq(sock_connect_from(&to, &from), -EAFNOSUPPORT);
+	ck_assert_int_eq(sock_parse_source("::1", &from, &err), 0);
+}
+END_TEST
+
+static const char *const NO_SOURCES[] = {"", "localhost", "127.0.0.1:80", "127.1", "1.2.3.4.5",
+	"[127.0.0.1]", "[::1", "[]", "::1]", "[::1]:80", "256.0.0.1"};
+
+START_TEST(sources_are_addresses)
+{
+	struct sock_address from;
+	struct err err = {0};
+
+	ck_assert_msg(sock_parse_source(NO_SOURCES[_i], &from, &err) == -ERR_USAGE,
+		"'%s' was taken", NO_SOURCES[_i]);
+	ck_assert_ptr_nonnull(strstr(err.text, NO_SOURCES[_i]));
+}
+END_TEST
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 int main(void)
@@ -118,6 +212,9 @@ int main(void)
 	tcase_add_loop_test(tc, bad_urls, 0, COUNT(BAD));
 	tcase_add_loop_test(tc, query_is_set, 0, COUNT(QUERIES));
 	tcase_add_test(tc, sockets_listen_and_connect);
+	tcase_add_test(tc, unix_sockets_connect);
+	tcase_add_test(tc, connections_come_from_a_source);
+	tcase_add_loop_test(tc, sources_are_addresses, 0, COUNT(NO_SOURCES));
 	suite_add_tcase(suite, tc);
 
 	SRunner *runner = srunner_create(suite);
