@@ -18,8 +18,8 @@
 
 struct load_stage {
 	double start_s, seconds;
-	double from, to; /* requests a second at its start and end */
-	double before;   /* arrivals in all stages before it */
+	double from, to;        /* requests a second at its start and end */
+	double before, through; /* arrivals in all stages before it; and with it */
 };
 
 struct load_schedule {
