@@ -13,7 +13,7 @@ struct load_data {
 	char **columns; /* names; words of letters, digits, "_", ".", "-" */
 	size_t n_columns;
 	size_t n_rows; /* at least 1 */
-	char *text;    /* all values, each NUL-terminated */
+	char *text;    /* all values, each NUL-terminated; no value holds a NUL */
 	size_t *at;    /* where a value starts in it: n_rows × n_columns, row by row */
 };
 
