@@ -32,17 +32,62 @@ const char *answer_reason(int status)
 	}
 }
 
-static void count_answer(struct conn *c, int64_t answers, int64_t bytes)
+static void count_bytes(struct conn *c, int64_t bytes)
+{
+	struct tally_slot *slot = c->worker->slot;
+
+	tally_add(c->route == ROUTE_COUNTERS ? &slot->own_bytes_out : &slot->bytes_out,
+		(uint64_t)bytes);
+}
+
+/* Before it is handed over: whoever has the answer finds it counted. */
+static void count_answer(struct conn *c)
 {
 	struct tally_slot *slot = c->worker->slot;
 
 	if (c->route == ROUTE_COUNTERS) {
-		tally_add(&slot->own_answered, (uint64_t)answers);
-		tally_add(&slot->own_bytes_out, (uint64_t)bytes);
-	} else {
-		tally_add(&slot->status[c->route][c->sent_status], (uint64_t)answers);
-		tally_add(&slot->bytes_out, (uint64_t)bytes);
+		tally_add(&slot->own_answered, 1);
+		return;
 	}
+	tally_add(&slot->status[c->route][c->sent_status], 1);
+	if (c->worker->app->exact) {
+		c->served_ns = clock_now_ns() - c->arrived_ns;
+		tally_time(c->worker->tally, c->route, c->served_ns, 1);
+	}
+}
+
+static void uncount_answer(struct conn *c)
+{
+	struct tally_slot *slot = c->worker->slot;
+
+	if (c->route == ROUTE_COUNTERS) {
+		tally_add(&slot->own_answered, (uint64_t)-1);
+		return;
+	}
+	tally_add(&slot->status[c->route][c->sent_status], (uint64_t)-1);
+	if (c->worker->app->exact)
+		tally_time(c->worker->tally, c->route, c->served_ns, -1);
+}
+
+/* Hands bytes to the kernel, which are an answer's last unless it does not take all of them; how
+ * many it took, or −1 where the client has gone. */
+static ssize_t hand_over(struct conn *c, const char *p, size_t len)
+{
+	struct tally_slot *slot = c->worker->slot;
+	ssize_t n;
+
+	count_bytes(c, (int64_t)len);
+	count_answer(c);
+	tally_set(&slot->sending, 1);
+	n = send(c->fd, p, len, MSG_NOSIGNAL);
+	tally_set(&slot->sending, 0);
+	if (n == (ssize_t)len)
+		return n;
+	count_bytes(c, (n > 0 ? n : 0) - (int64_t)len);
+	uncount_answer(c);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	return n;
 }
 
 void answer_abandon(struct conn *c)
@@ -79,23 +124,17 @@ static void after_answer(struct conn *c)
 void answer_rest(struct conn *c)
 {
 	size_t len = c->n_out - c->at_out;
-	ssize_t n;
+	ssize_t n = hand_over(c, c->out + c->at_out, len);
 
-	count_answer(c, 1, (int64_t)len);
-	tally_set(&c->worker->slot->sending, 1);
-	n = send(c->fd, c->out + c->at_out, len, MSG_NOSIGNAL);
-	tally_set(&c->worker->slot->sending, 0);
-	if (n == (ssize_t)len) {
+	if (n < 0) {
+		answer_abandon(c);
+	} else if (n < (ssize_t)len) {
+		c->at_out += (size_t)n;
+	} else {
 		free(c->out);
 		c->out = NULL;
 		after_answer(c);
-		return;
 	}
-	count_answer(c, -1, (n > 0 ? n : 0) - (int64_t)len);
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		answer_abandon(c);
-	else if (n > 0)
-		c->at_out += (size_t)n;
 }
 
 static void deliver(struct conn *c, int status, const char *p, size_t len)
@@ -103,24 +142,18 @@ static void deliver(struct conn *c, int status, const char *p, size_t len)
 	ssize_t n;
 
 	c->sent_status = status;
-	count_answer(c, 1, (int64_t)len);
-	tally_set(&c->worker->slot->sending, 1);
-	n = send(c->fd, p, len, MSG_NOSIGNAL);
-	tally_set(&c->worker->slot->sending, 0);
-	if (n == (ssize_t)len) {
-		after_answer(c);
-		return;
-	}
-	count_answer(c, -1, (n > 0 ? n : 0) - (int64_t)len);
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+	n = hand_over(c, p, len);
+	if (n < 0) {
 		answer_abandon(c);
-		return;
+	} else if (n < (ssize_t)len) {
+		/* a client that does not read: rare, so only now the answer is kept */
+		c->at_out = (size_t)n;
+		c->n_out = len;
+		c->out = mem_copy(p, len);
+		c->state = CONN_SEND;
+	} else {
+		after_answer(c);
 	}
-	/* a client that does not read: rare, so only now the answer is kept */
-	c->at_out = n > 0 ? (size_t)n : 0;
-	c->n_out = len;
-	c->out = mem_copy(p, len);
-	c->state = CONN_SEND;
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), whatever the locale. */
@@ -221,9 +254,9 @@ static void send_raw(struct conn *c, const char *p, size_t len)
 {
 	ssize_t n;
 
-	tally_add(&c->worker->slot->bytes_out, len);
+	count_bytes(c, (int64_t)len);
 	n = send(c->fd, p, len, MSG_NOSIGNAL);
-	tally_add(&c->worker->slot->bytes_out, (uint64_t)((n > 0 ? n : 0) - (ssize_t)len));
+	count_bytes(c, (n > 0 ? n : 0) - (int64_t)len);
 	finish(c);
 }
 
@@ -269,27 +302,43 @@ static enum lab_fault draw_fault(struct conn *c)
 	return N_FAULTS;
 }
 
-static void work(struct conn *c)
+/* What was decided when the request came. */
+static void answer_now(struct conn *c)
+{
+	if (c->fault != N_FAULTS)
+		fail_on_purpose(c, c->fault);
+	else if (c->refusal)
+		answer_text(c, c->refusal, c->why ? c->why : "");
+	else
+		answer_ok(c);
+}
+
+/* Answers once the work's sleep is over, and the stall in which that falls. */
+static void answer_in_time(struct conn *c)
 {
 	struct worker *w = c->worker;
-	uint64_t ns = w->app->work(w, c->route, &c->values);
+	uint64_t due = c->arrived_ns + c->asked_ns, now = due;
 
-	if (!ns) {
-		answer_ok(c);
-		return;
+	if (w->spec->stall_ns) {
+		now = clock_now_ns();
+		due = stall_end_ns(w->tally->began_ns, due > now ? due : now, w->spec->stall_ns,
+			w->spec->stall_every_ns);
 	}
-	c->slept_from_ns = clock_now_ns();
-	c->asked_ns = ns;
-	c->state = CONN_SLEEP;
-	timer_set(&w->timers, &c->timer, c->slept_from_ns + ns);
+	if (c->asked_ns || due > now) {
+		c->state = CONN_SLEEP;
+		timer_set(&w->timers, &c->timer, due);
+	} else {
+		answer_now(c);
+	}
 }
 
 void answer_serve(struct conn *c)
 {
 	struct worker *w = c->worker;
 	struct tally_slot *slot = w->slot;
-	enum lab_fault fault;
 
+	c->arrived_ns = c->read_ns;
+	c->asked_ns = 0;
 	if (c->route == ROUTE_COUNTERS) {
 		tally_add(&slot->own_bytes_in, c->bytes);
 		tally_add(&slot->own_received, 1);
@@ -297,26 +346,25 @@ void answer_serve(struct conn *c)
 		tally_add(&slot->bytes_in, c->bytes);
 		tally_add(&slot->received[c->route], 1);
 	}
-	fault = draw_fault(c);
-	if (fault != N_FAULTS)
-		fail_on_purpose(c, fault);
-	else if (c->refusal)
-		answer_text(c, c->refusal, c->why ? c->why : "");
-	else if (c->route == ROUTE_COUNTERS)
-		answer_counters(c);
-	else if (c->route < w->n_routes)
-		work(c);
-	else
-		answer_ok(c);
+	c->fault = draw_fault(c);
+	if (c->route == ROUTE_COUNTERS && !c->refusal) {
+		answer_counters(c); /* during a stall too: they are not part of the service */
+		return;
+	}
+	if (c->fault == N_FAULTS && !c->refusal && c->route < w->n_routes)
+		c->asked_ns = w->app->work(w, c->route, &c->values, c->arrived_ns);
+	answer_in_time(c);
 }
 
 void answer_wake(struct conn *c)
 {
 	struct tally_slot *slot = c->worker->slot;
 
-	tally_add(&slot->slept_ns, clock_now_ns() - c->slept_from_ns);
-	tally_add(&slot->asked_ns, c->asked_ns);
-	tally_add(&slot->slept, 1);
+	if (c->asked_ns) {
+		tally_add(&slot->slept_ns, clock_now_ns() - c->arrived_ns);
+		tally_add(&slot->asked_ns, c->asked_ns);
+		tally_add(&slot->slept, 1);
+	}
 	c->behind = c->n_in;
-	answer_ok(c);
+	answer_now(c);
 }

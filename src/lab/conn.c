@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* Bytes that are no request: answers why and ends the connection. */
@@ -123,6 +124,7 @@ static int receive(struct conn *c, size_t *len)
 	}
 	if (n <= 0)
 		return -1;
+	c->read_ns = clock_now_ns();
 	/* less than there was room for: the socket is empty, and the next byte makes an event */
 	if ((size_t)n < room && !c->peer_gone)
 		c->readable = false;
@@ -202,6 +204,8 @@ static void on_timer(struct timer *t)
 
 	if (c->state == CONN_SLEEP) {
 		answer_wake(c);
+		if (c->n_in) /* the next request is here already, and now it is its turn */
+			c->read_ns = clock_now_ns();
 		if (reading(c) || (c->fd >= 0 && c->state == CONN_LINGER))
 			run(c);
 	} else {
@@ -211,6 +215,8 @@ static void on_timer(struct timer *t)
 
 void conn_ready(struct conn *c, uint32_t events)
 {
+	if (c->fd < 0) /* closed earlier in this round */
+		return;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		c->peer_gone = true;
 	if (events & ~(uint32_t)EPOLLOUT)
@@ -273,8 +279,8 @@ void conn_close(struct conn *c)
 		w->open = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	c->next = w->free;
-	w->free = c;
+	c->next = w->closed;
+	w->closed = c;
 	w->n_open--;
 }
 

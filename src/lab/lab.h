@@ -21,12 +21,14 @@ struct lab_spec {
 	uint64_t startup_ns; /* a worker answers so long after it started (gunicorn's import time);
 				0 */
 	int64_t seed;        /* of sleeps, choices and faults; 0: fresh */
+	/* the whole lab answers nothing for stall_ns at the end of each stall_every_ns; 0: never */
+	uint64_t stall_ns, stall_every_ns; /* 0, 10 s */
 };
 
 #define LAB_SPEC_INIT                                                                              \
 	{                                                                                          \
 		.bind = "127.0.0.1:5001", .workers = 2, .cpu_rounds = LAB_CPU_ROUNDS,              \
-		.grace_ns = UINT64_C(30000000000)                                                  \
+		.grace_ns = UINT64_C(30000000000), .stall_every_ns = UINT64_C(10000000000)         \
 	}
 
 /* Rounds of /cpu that cost what one request costs a Flask service; docs/lab.md has the measurement.
@@ -53,6 +55,7 @@ struct lab {
 };
 
 int lab_mixed_run(const struct lab_spec *spec, const struct lab_hooks *hooks, struct err *err);
+int lab_truth_run(const struct lab_spec *spec, const struct lab_hooks *hooks, struct err *err);
 
 extern const struct lab LABS[]; /* ends with a name of NULL */
 

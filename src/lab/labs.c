@@ -5,10 +5,13 @@
 
 #include "base/str.h"
 #include "lab/mixed.h"
+#include "lab/truth.h"
 
 const struct lab LABS[] = {
 	{"mixed", "a path that waits and a path that computes, mixed by a fraction", MIXED_EXAMPLE,
 		lab_mixed_run},
+	{"truth", "exactly known delays, and a histogram of its own that tells what they were",
+		TRUTH_EXAMPLE, lab_truth_run},
 	{0}};
 
 const struct lab *lab_find(const char *name, struct err *err)
@@ -46,5 +49,10 @@ const struct opt LAB_OPTIONS[] = {
 		NULL},
 	{0, "seed", OPT_INT, AT(seed), NULL, "of sleeps, choices and faults; 0 is a fresh one [0]",
 		0, 9007199254740991, NULL},
+	{0, "stall", OPT_DURATION, AT(stall_ns), NULL,
+		"the whole lab answers nothing for so long, again and again [0: never]", 0, 3600e9,
+		NULL},
+	{0, "stall-every", OPT_DURATION, AT(stall_every_ns), NULL,
+		"a stall ends each stretch of this length [10s]", 1e6, 3600e9, NULL},
 	{0}};
 #undef AT

@@ -283,6 +283,12 @@ int master_run(const struct app *app, const struct lab_spec *spec, const struct 
 	char address[SOCK_TEXT];
 	int rc = 0;
 
+	if (spec->stall_ns >= spec->stall_every_ns) {
+		rc = err_set(err, ERR_USAGE,
+			"the lab would never answer: --stall must be shorter than --stall-every");
+		free(m);
+		return rc;
+	}
 	*m = (struct master){.app = app,
 		.spec = spec,
 		.hooks = hooks,

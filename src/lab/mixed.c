@@ -117,10 +117,12 @@ static void compute(struct worker *w, size_t length, size_t rounds)
 	tally_add(&w->slot->computed, 1);
 }
 
-static uint64_t work(struct worker *w, size_t route, const struct query_values *values)
+static uint64_t work(
+	struct worker *w, size_t route, const struct query_values *values, uint64_t arrived_ns)
 {
 	const double *v = values->value;
 
+	(void)arrived_ns;
 	if (route == MIX)
 		route = rng_uniform(&w->rng) < v[FRACTION] ? IO : CPU;
 	if (route == IO)

@@ -150,6 +150,7 @@ static json_t *routes_to_json(const struct tally *t, const char *const *routes)
 
 		put(one, "received", SUM(received[r]));
 		put(one, "answered", put_statuses(t, r, one));
+		tally_times_to_json(&t->times[r], one);
 		json_object_set_new(all, routes[r], one);
 	}
 	return all;

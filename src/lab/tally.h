@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "stats/hist.h"
 
 /* Faults that a request may ask for: parameter fault_<name>, what happens. STATUS is answered. */
 #define LAB_FAULTS(X)                                                                              \
@@ -61,10 +62,18 @@ struct tally_slot {
 	uint64_t status[TALLY_ROUTES][TALLY_STATUSES]; /* answers */
 } __attribute__((aligned(64)));
 
+/* Service times of a route's answers, from its last byte read until the answer is handed over: a
+ * histogram as stats/hist.h has them. All workers add to the same one, with atomic additions. */
+struct tally_times {
+	uint64_t counts[HIST_BUCKETS];
+	uint64_t sum_ns;
+};
+
 struct tally {
 	uint64_t began_ns, seed;
 	uint64_t n_slots; /* ever used: the first so many; by the master, as the next two */
 	uint64_t starts, deaths;
+	struct tally_times times[TALLY_ROUTES];
 	struct tally_slot slots[TALLY_SLOTS];
 };
 
@@ -83,6 +92,19 @@ static inline void tally_set(uint64_t *counter, uint64_t value)
 {
 	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
 }
+
+/* An answer that took so long, or with times −1 one less of them. By any worker. */
+static inline void tally_time(struct tally *t, size_t route, uint64_t ns, int times)
+{
+	struct tally_times *to = &t->times[route];
+
+	__atomic_fetch_add(&to->counts[hist_index(ns)], (uint64_t)times, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&to->sum_ns, times < 0 ? -ns : ns, __ATOMIC_RELAXED);
+}
+
+/* Puts service_ms (percentiles) and histogram (docs/load.md's form) into a route's object; nothing
+ * where no time was kept. */
+void tally_times_to_json(const struct tally_times *times, json_t *into);
 
 /* Shared between the caller and the processes that it forks; NULL with err set. */
 struct tally *tally_new(struct err *err);

@@ -12,10 +12,10 @@
 
 #include "base/rng.h"
 #include "base/str.h"
+#include "base/timers.h"
 #include "lab/lab.h"
 #include "lab/query.h"
 #include "lab/tally.h"
-#include "base/timers.h"
 #include "net/http_request.h"
 
 struct worker;
@@ -31,9 +31,13 @@ struct app {
 	const char *name;
 	const struct app_route *routes; /* end with a path of NULL; at most APP_MAX_ROUTES */
 	const struct query_param *params;
-	/* Does what a request to routes[route] costs; nanoseconds to sleep before "ok" is answered.
-	 */
-	uint64_t (*work)(struct worker *w, size_t route, const struct query_values *values);
+	/* Does what a request to routes[route], read at arrived_ns, costs; nanoseconds to sleep
+	 * from then until "ok" is answered. */
+	uint64_t (*work)(struct worker *w, size_t route, const struct query_values *values,
+		uint64_t arrived_ns);
+	/* Keeps histograms of its service times, and answers within microseconds of the moment, for
+	 * which a worker polls through the end of each sleep. */
+	bool exact;
 };
 
 /* Routes that every lab has come after the app's own, in this order; /counters has no number. */
@@ -43,7 +47,7 @@ enum { APP_MAX_ROUTES = TALLY_ROUTES - N_OWN_ROUTES, ROUTE_COUNTERS = TALLY_ROUT
 enum conn_state {
 	CONN_HEAD,   /* waits for a request, or has part of its head */
 	CONN_BODY,   /* has a head, reads over the body */
-	CONN_SLEEP,  /* its request sleeps */
+	CONN_SLEEP,  /* its answer is not due yet */
 	CONN_SEND,   /* the kernel did not take all of an answer */
 	CONN_SILENT, /* never to be answered */
 	CONN_LINGER, /* answered and half closed; reads until the client closes, lest it sees a
@@ -63,7 +67,7 @@ struct conn {
 	char *out; /* the rest of an answer */
 	size_t n_out, at_out;
 	struct timer timer; /* of the sleep, or of lingering */
-	uint64_t slept_from_ns, asked_ns;
+	uint64_t read_ns;   /* when bytes came last */
 
 	/* the request under way */
 	size_t route;                   /* index for the tally, or ROUTE_COUNTERS */
@@ -75,9 +79,13 @@ struct conn {
 	uint64_t bytes; /* of the request, so far */
 	size_t behind;  /* bytes that were read and lie behind it */
 	int sent_status;
+	uint64_t arrived_ns; /* its last byte was read, and its turn had come */
+	uint64_t asked_ns;   /* to be slept */
+	uint64_t served_ns;  /* from its arrival until its answer was handed to the kernel */
+	enum lab_fault fault;
 
 	struct worker *worker;
-	struct conn *next, *prev; /* among the open ones; next: among the free ones */
+	struct conn *next, *prev; /* among the open ones; next: among the closed or free ones */
 };
 
 enum { WORKER_BUFFER = 1 << 16, WORKER_MAX_BODY = 1 << 20, WORKER_ANSWER = 512 };
@@ -86,7 +94,7 @@ struct worker {
 	const struct app *app;
 	size_t n_routes; /* of the app */
 	const struct lab_spec *spec;
-	const struct tally *tally;
+	struct tally *tally;
 	struct tally_slot *slot;
 	struct rng rng;
 	struct timers timers;
@@ -95,6 +103,7 @@ struct worker {
 	bool listening, draining, turn_off; /* turn_off: whatever is open, end now */
 	bool close_idle; /* draining has waited long enough for idle connections */
 	struct conn *open, *free;
+	struct conn *closed; /* in this round: an event of it may still name them */
 	size_t n_open;
 	char *buffer;           /* WORKER_BUFFER bytes, for reading */
 	struct str text;        /* for answers that are composed */
@@ -111,6 +120,10 @@ struct worker {
 int worker_run(const struct app *app, const struct lab_spec *spec, struct tally *tally,
 	struct tally_slot *slot, int listener, uint64_t serial);
 
+/* The end of the stall in which `at_ns` lies, or at_ns where it lies in none: the last `stall_ns`
+ * of each `every_ns` since began_ns. */
+uint64_t stall_end_ns(uint64_t began_ns, uint64_t at_ns, uint64_t stall_ns, uint64_t every_ns);
+
 /* request.c. Which of a request's `faults` values is the status that fault_status asks for. */
 enum { REQUEST_FAULT_STATUS = N_FAULTS };
 
@@ -125,7 +138,7 @@ void request_refuse(struct conn *c, int status, const char *format, ...)
 /* answer.c */
 const char *answer_reason(int status); /* text of a status, as far as the lab gives it of itself */
 void answer_serve(struct conn *c);     /* a request is here, whole: counts it, does what it asks */
-void answer_wake(struct conn *c);      /* its sleep is over */
+void answer_wake(struct conn *c);      /* its answer is due */
 void answer_rest(struct conn *c);      /* the kernel may take more of an answer */
 void answer_abandon(struct conn *c);   /* its client has gone: counts that, closes */
 

@@ -27,6 +27,11 @@ static void on_ready(void *arg, const char *address)
 
 struct lab_process lab_start(struct lab_spec spec)
 {
+	return lab_start_named("mixed", spec);
+}
+
+struct lab_process lab_start_named(const char *name, struct lab_spec spec)
+{
 	struct lab_process lab = {0};
 	struct err err;
 	int64_t port;
@@ -39,7 +44,7 @@ struct lab_process lab_start(struct lab_spec spec)
 		struct lab_hooks hooks = {.ready = on_ready, .arg = &ends[1]};
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(lab_mixed_run(&spec, &hooks, &err) ? 3 : 0);
+		_exit(lab_find(name, &err)->run(&spec, &hooks, &err) ? 3 : 0);
 	}
 	ck_assert_int_gt(lab.pid, 0);
 	ck_assert_int_eq(read(ends[0], &port, sizeof(port)), sizeof(port));
@@ -128,11 +133,15 @@ static int fill(struct client *c)
 
 static struct answer read_answer(struct client *c, bool head)
 {
-	struct answer a = {0};
+	struct answer a;
 	char *end, *field;
 	size_t whole;
 	int64_t length = 0;
 
+	a.status = 0;
+	a.close = false;
+	a.body_len = 0;
+	a.body[0] = '\0';
 	for (;;) {
 		c->buffer[c->n] = '\0';
 		end = strstr(c->buffer, "\r\n\r\n");

@@ -16,7 +16,8 @@ struct lab_process {
 };
 
 /* Starts the lab on a free port; it dies with the test. */
-struct lab_process lab_start(struct lab_spec spec);
+struct lab_process lab_start(struct lab_spec spec); /* mixed */
+struct lab_process lab_start_named(const char *name, struct lab_spec spec);
 
 /* Sends the signal and waits; the exit code, or −signal. */
 int lab_end(struct lab_process *lab, int number);
@@ -33,7 +34,7 @@ struct answer {
 		       it */
 	bool close; /* "Connection: close" */
 	size_t body_len;
-	char body[16384];
+	char body[60000];
 };
 
 void client_open(struct client *c, int port);

@@ -1,0 +1,10 @@
+/*
+ * The lab `truth`: answers after exactly known delays, and keeps histograms of how long it truly
+ * took, so that what a load generator reports can be held against both.
+ */
+#ifndef CULPRIT_LAB_TRUTH_H
+#define CULPRIT_LAB_TRUTH_H
+
+#define TRUTH_EXAMPLE "/bimodal?low=0.005&high=0.05&fraction=0.1"
+
+#endif
