@@ -108,7 +108,8 @@ struct load_spec {
 	bool expect;                     /* send bodies after 100 Continue */
 	bool insecure;                   /* do not verify the certificate */
 	const char *ca_file, *cert_file, *key_file, *server_name; /* or NULL */
-	bool tls_resume; /* true: resume sessions on new connections */
+	bool tls_resume;                 /* true: resume sessions on new connections */
+	struct load_scenario_file *file; /* what load_spec_prepare() read; NULL before */
 };
 
 #define LOAD_SPEC_INIT                                                                             \
@@ -120,8 +121,14 @@ struct load_spec {
 	}
 
 extern const struct opt LOAD_OPTIONS[];
-void load_spec_init(struct load_spec *spec);    /* LOAD_SPEC_INIT */
-void load_spec_release(struct load_spec *spec); /* its lists; texts are borrowed */
+void load_spec_init(struct load_spec *spec); /* LOAD_SPEC_INIT */
+/* Its lists and what was prepared; other texts are borrowed. */
+void load_spec_release(struct load_spec *spec);
+
+/* Reads the scenario file, where there is one, and takes over what it says of the load. load_run()
+ * does so for a spec that was not prepared; a caller who wants to show what is run does it before.
+ */
+int load_spec_prepare(struct load_spec *spec, struct err *err);
 
 /* One second of the measurement; the last one may be shorter, and in a long run each entry stands
  * for 2, 4, … of them (then percentiles are the larger of those joined). NaN where nothing ended.
@@ -223,6 +230,7 @@ struct load_result {
 	bool stopped;                         /* ended early by `stop` */
 	char protocol[16];                    /* what was spoken: "HTTP/1.1", "h2" */
 	char tls_version[16], tls_cipher[48]; /* or "" */
+	char why[256]; /* why the first TLS handshake that failed did, or "" */
 };
 
 /* ERR_USAGE for a spec that makes no sense, ERR_SERVICE where nothing can be reached. A run in

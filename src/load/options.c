@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/mem.h"
+#include "load/scenario.h"
+
 const char *const LOAD_ERROR_WORDS[LOAD_N_ERRORS] = {
 #define X(name, word, text) word,
 	LOAD_ERRORS(X)
@@ -116,4 +119,21 @@ void load_spec_release(struct load_spec *spec)
 	free(spec->form.items);
 	free(spec->sources.items);
 	spec->targets = spec->headers = spec->form = spec->sources = (struct opt_list){0};
+	if (spec->file)
+		load_scenario_file_release(spec->file);
+	free(spec->file);
+	spec->file = NULL;
+}
+
+int load_spec_prepare(struct load_spec *spec, struct err *err)
+{
+	struct load_origins origins = {0};
+	int rc;
+
+	if (!spec->scenario || spec->file)
+		return 0;
+	spec->file = mem_zalloc(1, sizeof(*spec->file));
+	rc = load_scenario_read(spec->file, spec->scenario, spec, &origins, err);
+	load_origins_release(&origins);
+	return rc;
 }

@@ -1,15 +1,14 @@
-/* From what was asked to what the workers need: the address and the bytes of the request. */
-#include "load/load_internal.h"
-
+/* From what was asked to what the workers need: addresses, requests, steps, the schedule. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "net/http_field.h"
+#include "base/mem.h"
+#include "load/load_internal.h"
+#include "load/targets.h"
 
-/* A request with more than this is no load test but an upload. */
-enum { REQUEST_MAX = 1 << 30, ADDRESSES_MAX = 16 };
+enum { ADDRESSES_MAX = 16 };
 
 static unsigned count_cores(void)
 {
@@ -18,146 +17,259 @@ static unsigned count_cores(void)
 	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-static bool is_one_of(struct http_slice name, const char *const *names)
+static int check_spec(const struct load_spec *spec, struct err *err)
 {
-	for (; *names; names++)
-		if (http_is(name, *names))
-			return true;
-	return false;
-}
+	bool several = spec->targets.n || spec->urls_file || spec->har_file;
 
-/* Checks the headers that were given, and which of ours they take the place of. */
-static int check_headers(
-	const struct opt_list *headers, bool *has_host, bool *has_agent, struct err *err)
-{
-	static const char *const OURS[] = {"content-length", "transfer-encoding", NULL};
-
-	for (size_t i = 0; i < headers->n; i++) {
-		const char *text = headers->items[i];
-		struct http_field f;
-
-		if (strchr(text, '\n') || strchr(text, '\r') ||
-			!http_field_parse(text, strlen(text), &f))
-			return err_set(err, ERR_USAGE,
-				"header '%s': it must read 'Name: value', in one line", text);
-		if (is_one_of(f.name, OURS))
-			return err_set(err, ERR_USAGE,
-				"header '%s': the length is computed from the body; leave it out",
-				text);
-		*has_host |= http_is(f.name, "host");
-		*has_agent |= http_is(f.name, "user-agent");
-	}
+	if (!spec->scenario && !several && (!spec->url || !*spec->url))
+		return err_set(
+			err, ERR_USAGE, "a URL is missing; give one as http://host:port/path");
+	if (spec->scenario && several)
+		return err_set(err, ERR_USAGE,
+			"%s: a scenario says itself what is requested; leave out other targets",
+			spec->scenario);
+	if (spec->connections < 1 || spec->requests < 0 || spec->threads < 0 || spec->pipeline < 1)
+		return err_set(err, ERR_USAGE,
+			"connections and pipeline must be at least 1; requests and threads not "
+			"negative");
+	if (!spec->timeout_ns || (!spec->requests && !spec->duration_ns))
+		return err_set(err, ERR_USAGE, "duration and timeout must be more than 0");
+	if (spec->scenario && spec->pipeline > 1)
+		return err_set(err, ERR_USAGE,
+			"pipeline: a user of a scenario sends one request at a time; give it more "
+			"connections instead");
+	if (spec->expect && spec->pipeline > 1)
+		return err_set(err, ERR_USAGE,
+			"expect: a body that waits for 100 Continue cannot be pipelined; leave "
+			"out one of --expect and --pipeline");
+	if (spec->stages && spec->requests)
+		return err_set(err, ERR_USAGE,
+			"stages end by time and --requests by number; leave out one of them");
 	return 0;
 }
 
-static void add_host(struct str *out, const struct url *url)
-{
-	const char *usual = url->tls ? "443" : "80";
+/* ---- steps ---- */
 
-	str_addf(out, strchr(url->host, ':') ? "Host: [%s]" : "Host: %s", url->host);
-	if (strcmp(url->port, usual) != 0)
-		str_addf(out, ":%s", url->port);
-	str_add(out, "\r\n");
+static int read_data(struct load_plan *plan, const struct load_spec *spec, struct err *err)
+{
+	int rc;
+
+	if (!spec->data_file)
+		return 0;
+	rc = load_data_read(&plan->data_read, spec->data_file, err);
+	if (!rc)
+		plan->data = &plan->data_read;
+	return rc;
 }
 
-static int build_request(
-	struct str *out, const struct load_spec *spec, const struct url *url, struct err *err)
+/* Each target a step without takes and checks. */
+static int make_scenario(struct load_plan *plan, const struct load_spec *spec, struct err *err)
 {
-	bool has_host = false, has_agent = false;
-	size_t body = spec->body ? strlen(spec->body) : 0;
-	int rc = check_headers(&spec->headers, &has_host, &has_agent, err);
+	struct template_names names = {0};
+	struct load_targets targets = {0};
+	struct load_scenario *s = &plan->made;
+	int rc = read_data(plan, spec, err);
 
 	if (rc)
 		return rc;
-	if (body > REQUEST_MAX)
-		return err_set(err, ERR_USAGE, "the body is larger than 1 GiB");
-	str_addf(out, "%s ", spec->method);
-	str_add(out, url->path);
-	str_add(out, " HTTP/1.1\r\n");
-	if (!has_host)
-		add_host(out, url);
-	if (!has_agent)
-		str_add(out, "User-Agent: culprit/" CULPRIT_VERSION "\r\n");
-	if (!spec->keepalive)
-		str_add(out, "Connection: close\r\n");
-	if (spec->body || !strcmp(spec->method, "POST") || !strcmp(spec->method, "PUT") ||
-		!strcmp(spec->method, "PATCH"))
-		str_addf(out, "Content-Length: %zu\r\n", body);
-	for (size_t i = 0; i < spec->headers.n; i++)
-		str_addf(out, "%s\r\n", spec->headers.items[i]);
-	str_add(out, "\r\n");
-	str_add_bytes(out, spec->body ? spec->body : "", body);
+	names.data = plan->data;
+	rc = load_targets_read(&targets, spec, &plan->origins, &names, err);
+	if (rc)
+		return rc;
+	s->steps = mem_zalloc(targets.n, sizeof(*s->steps));
+	s->n_steps = targets.n;
+	s->pick_one = targets.n > 1;
+	for (size_t i = 0; i < targets.n; i++)
+		s->steps[i].request = targets.items[i];
+	free(targets.items); /* what they hold is the steps' now */
 	return 0;
 }
 
-static int check_spec(const struct load_spec *spec, struct err *err)
+static int read_scenario(struct load_plan *plan, const struct load_spec *spec, struct err *err)
 {
-	const char *method = spec->method;
+	/* The spec has taken over what the file says of the load: nothing is set again. */
+	struct load_spec same = *spec;
+	int rc = load_scenario_read(&plan->file, spec->scenario, &same, &plan->origins, err);
 
-	if (!spec->url || !*spec->url)
-		return err_set(
-			err, ERR_USAGE, "a URL is missing; give one as http://host:port/path");
-	if (!method || !http_is_token((struct http_slice){method, strlen(method)}))
-		return err_set(err, ERR_USAGE, "'%s' is no request method; use GET, POST, …",
-			method ? method : "");
-	if (!strcmp(method, "CONNECT"))
-		return err_set(
-			err, ERR_USAGE, "the method CONNECT opens a tunnel; use another one");
-	if (spec->connections < 1 || spec->requests < 0 || spec->threads < 0)
-		return err_set(err, ERR_USAGE,
-			"connections must be at least 1; requests and threads not negative");
-	if (!spec->timeout_ns || (!spec->requests && !spec->duration_ns))
-		return err_set(err, ERR_USAGE, "duration and timeout must be more than 0");
+	plan->scenario = &plan->file.scenario;
+	if (!rc && plan->file.data.n_rows)
+		plan->data = &plan->file.data;
+	return rc;
+}
+
+static void make_orders(struct load_plan *plan, const struct load_spec *spec)
+{
+	const struct load_scenario *s = plan->scenario;
+	size_t n = s->n_steps - s->n_start;
+	double *weights = mem_alloc(n + 1, sizeof(*weights));
+
+	for (size_t i = 0; i < n; i++)
+		weights[i] = s->steps[s->n_start + i].request.weight;
+	if (s->pick_one && n > 1)
+		load_order_init(&plan->picks, n, weights, (enum load_order)spec->order,
+			(uint64_t)spec->seed);
+	if (plan->data)
+		load_order_init(&plan->rows, plan->data->n_rows, NULL, (enum load_order)spec->order,
+			(uint64_t)spec->seed + 1);
+	free(weights);
+}
+
+/* The bytes of requests in which nothing is filled in. */
+static void make_ready(struct load_plan *plan, const struct load_spec *spec)
+{
+	const struct load_scenario *s = plan->scenario;
+	struct template_values nothing = {0};
+	struct str body = STR_INIT;
+
+	plan->ready = mem_zalloc(s->n_steps, sizeof(*plan->ready));
+	for (size_t i = 0; i < s->n_steps; i++) {
+		const struct load_request *r = &s->steps[i].request;
+
+		plan->names_seq |= r->takes_seq;
+		if (r->constant && !s->cookies)
+			load_request_write(r, &plan->origins.items[r->origin], &nothing, NULL,
+				!spec->keepalive, spec->expect, &body, &plan->ready[i].bytes,
+				&plan->ready[i].head_len);
+	}
+	str_release(&body);
+}
+
+static int make_steps(struct load_plan *plan, const struct load_spec *spec, struct err *err)
+{
+	int rc;
+
+	plan->scenario = &plan->made;
+	rc = spec->scenario ? read_scenario(plan, spec, err) : make_scenario(plan, spec, err);
+	if (rc)
+		return rc;
+	plan->minds = spec->scenario || plan->data;
+	plan->n_targets = plan->scenario->n_steps > 1 ? plan->scenario->n_steps : 0;
+	make_orders(plan, spec);
+	make_ready(plan, spec);
 	return 0;
 }
 
-static int find_address(struct load_plan *plan, const struct url *url, struct err *err)
+/* ---- places ---- */
+
+static int make_tls(struct tls_config **out, const struct load_spec *spec, struct err *err)
+{
+	static const char *const OFFERS[][3] = {
+		[LOAD_HTTP_1_1] = {"http/1.1", NULL},
+		[LOAD_HTTP_2] = {"h2", NULL},
+		[LOAD_HTTP_AUTO] = {"h2", "http/1.1", NULL},
+	};
+	struct tls_options options = {
+		.insecure = spec->insecure,
+		.ca_file = spec->ca_file,
+		.cert_file = spec->cert_file,
+		.key_file = spec->key_file,
+		.alpn = OFFERS[spec->http],
+		.resume = spec->tls_resume,
+	};
+
+	*out = tls_config_new(&options, err);
+	return *out ? 0 : -(int)err->kind;
+}
+
+static int find_address(struct load_plan *plan, struct load_place *place,
+	const struct load_origin *o, const struct load_spec *spec, struct err *err)
 {
 	struct sock_address addresses[ADDRESSES_MAX];
 	size_t n;
-	int rc = sock_resolve(url->host, url->port, addresses, ADDRESSES_MAX, &n, err);
+	int rc;
 
+	if (spec->unix_socket)
+		return sock_unix(spec->unix_socket, &place->address, err);
+	rc = sock_resolve(o->host, o->port, addresses, ADDRESSES_MAX, &n, err);
 	if (!rc)
-		plan->address = addresses[sock_pick(
+		place->address = addresses[sock_pick(
 			addresses, n, plan->timeout_ns < NS_PER_S ? plan->timeout_ns : NS_PER_S)];
 	return rc;
 }
 
+static int find_places(struct load_plan *plan, const struct load_spec *spec, struct err *err)
+{
+	int rc = 0;
+
+	plan->places = mem_zalloc(plan->origins.n + 1, sizeof(*plan->places));
+	for (size_t i = 0; !rc && i < plan->origins.n; i++) {
+		const struct load_origin *o = &plan->origins.items[i];
+		struct load_place *place = &plan->places[i];
+
+		place->server_name = spec->server_name ? spec->server_name : o->host;
+		rc = find_address(plan, place, o, spec, err);
+		if (!rc && o->tls && !plan->tls)
+			rc = make_tls(&plan->tls, spec, err);
+		place->tls = o->tls ? plan->tls : NULL;
+	}
+	return rc;
+}
+
+static int read_sources(struct load_plan *plan, const struct load_spec *spec, struct err *err)
+{
+	int rc = 0;
+
+	if (spec->sources.n && spec->unix_socket)
+		return err_set(err, ERR_USAGE,
+			"source: a Unix socket has no addresses to come from; leave it out");
+	plan->sources = mem_zalloc(spec->sources.n + 1, sizeof(*plan->sources));
+	while (!rc && plan->n_sources < spec->sources.n) {
+		rc = sock_parse_source(
+			spec->sources.items[plan->n_sources], &plan->sources[plan->n_sources], err);
+		plan->n_sources++;
+	}
+	return rc;
+}
+
+/* ---- all of it ---- */
+
+static void set_sizes(struct load_plan *plan, const struct load_spec *spec)
+{
+	uint64_t threads = spec->threads ? (uint64_t)spec->threads : count_cores();
+
+	plan->requests = (uint64_t)spec->requests;
+	plan->groups = (uint64_t)spec->connections;
+	plan->depth = (uint64_t)spec->pipeline;
+	if (plan->requests && plan->groups > plan->requests)
+		plan->groups = plan->requests;
+	plan->threads = (unsigned)(threads < plan->groups ? threads : plan->groups);
+}
+
 int load_plan_init(struct load_plan *plan, const struct load_spec *spec, struct err *err)
 {
-	struct url url = {0};
-	uint64_t threads;
 	int rc;
 
-	*plan = (struct load_plan){.keepalive = spec->keepalive,
-		.requests = (uint64_t)spec->requests,
-		.connections = (uint64_t)spec->connections,
-		.timeout_ns = spec->timeout_ns,
-		.drain_ns = spec->drain_ns};
+	*plan = (struct load_plan){
+		.spec = spec, .timeout_ns = spec->timeout_ns, .drain_ns = spec->drain_ns};
+	plan->scenario = &plan->made;
 	rc = check_spec(spec, err);
 	if (!rc)
-		rc = url_parse(&url, spec->url, err);
-	if (!rc && url.tls)
-		rc = err_set(err, ERR_USAGE,
-			"%s: https is not supported yet; measure the service behind its TLS proxy "
-			"with an http:// URL",
-			spec->url);
+		rc = load_schedule_init(&plan->schedule, spec, err);
 	if (!rc)
-		rc = build_request(&plan->request, spec, &url, err);
-	if (rc)
-		goto out;
-	plan->to_head = !strcmp(spec->method, "HEAD");
-	if (plan->requests && plan->connections > plan->requests)
-		plan->connections = plan->requests;
-	threads = spec->threads ? (uint64_t)spec->threads : count_cores();
-	plan->threads = (unsigned)(threads < plan->connections ? threads : plan->connections);
-	rc = find_address(plan, &url, err);
-out:
-	url_release(&url);
+		rc = make_steps(plan, spec, err);
+	if (!rc)
+		rc = read_sources(plan, spec, err);
+	if (!rc)
+		rc = find_places(plan, spec, err);
+	set_sizes(plan, spec);
 	return rc;
 }
 
 void load_plan_release(struct load_plan *plan)
 {
-	str_release(&plan->request);
+	const struct load_scenario *s = plan->scenario;
+
+	for (size_t i = 0; plan->ready && i < s->n_steps; i++)
+		str_release(&plan->ready[i].bytes);
+	free(plan->ready);
+	tls_config_free(plan->tls);
+	free(plan->places);
+	free(plan->sources);
+	load_order_release(&plan->picks);
+	load_order_release(&plan->rows);
+	load_schedule_release(&plan->schedule);
+	load_scenario_file_release(&plan->file);
+	load_scenario_release(&plan->made);
+	load_data_release(&plan->data_read);
+	load_origins_release(&plan->origins);
 }

@@ -19,21 +19,29 @@ struct load_run {
 	struct load_worker *workers;
 	unsigned n_made, n_started; /* workers initialised, threads running */
 	uint64_t own_cpu_ns;        /* of the calling thread, at the start */
+	struct load_tick last;
+	struct load_second second; /* the newest whole one */
+	bool has_second;
 };
 
 static int make_room(const struct load_plan *plan, struct err *err)
 {
 	char count[NUM_TEXT], what[64];
+	uint64_t connections = plan->groups * plan->origins.n;
 
-	snprintf(what, sizeof(what), "%s connections", num_count((double)plan->connections, count));
-	return sock_make_room(plan->connections + 2 * (size_t)plan->threads, what, err);
+	snprintf(what, sizeof(what), "%s connections", num_count((double)connections, count));
+	return sock_make_room(connections + 2 * (size_t)plan->threads, what, err);
 }
 
-static void set_times(struct load_plan *plan, const struct load_spec *spec)
+static void set_times(struct load_plan *plan)
 {
+	const struct load_spec *spec = plan->spec;
+
 	plan->start_ns = clock_now_ns();
 	plan->window_ns = plan->start_ns + (spec->warmup_ns == OPT_AUTO_NS ? 0 : spec->warmup_ns);
 	plan->end_ns = plan->requests ? UINT64_MAX : plan->window_ns + spec->duration_ns;
+	if (spec->stages)
+		plan->end_ns = plan->start_ns + (uint64_t)(plan->schedule.seconds * NS_PER_S);
 }
 
 static int make_workers(struct load_run *run, struct err *err)
@@ -79,9 +87,25 @@ static int start_threads(struct load_run *run, struct err *err)
 		run->n_made);
 }
 
-static void tell(struct load_run *run, const struct load_hooks *hooks, struct load_tick *last)
+static void count_live(const struct load_run *run, struct load_tick *tick)
+{
+	uint64_t ended = 0;
+
+	for (unsigned i = 0; i < run->n_started; i++) {
+		const struct load_worker *w = &run->workers[i];
+
+		tick->started += atomic_load_explicit(&w->started_live, memory_order_relaxed);
+		tick->completed += atomic_load_explicit(&w->completed_live, memory_order_relaxed);
+		tick->errors += atomic_load_explicit(&w->errors_live, memory_order_relaxed);
+		ended += atomic_load_explicit(&w->ended_live, memory_order_relaxed);
+	}
+	tick->under_way = tick->started > ended ? tick->started - ended : 0;
+}
+
+static void tell(struct load_run *run, const struct load_hooks *hooks)
 {
 	const struct load_plan *plan = &run->plan;
+	const struct load_schedule *schedule = &plan->schedule;
 	uint64_t now = clock_now_ns();
 	struct load_tick tick = {
 		.elapsed_s = (double)(now - plan->start_ns) / NS_PER_S,
@@ -89,25 +113,40 @@ static void tell(struct load_run *run, const struct load_hooks *hooks, struct lo
 			plan->requests ? NAN : (double)(plan->end_ns - plan->start_ns) / NS_PER_S,
 		.warming = now < plan->window_ns,
 		.requests_wanted = plan->requests,
+		.asked_rate = NAN,
+		.n_stages = plan->spec->stages ? schedule->n : 0,
+		.last = run->has_second ? &run->second : NULL,
 	};
 
-	for (unsigned i = 0; i < run->n_started; i++) {
-		const struct load_worker *w = &run->workers[i];
-
-		tick.completed += atomic_load_explicit(&w->completed_live, memory_order_relaxed);
-		tick.errors += atomic_load_explicit(&w->errors_live, memory_order_relaxed);
+	count_live(run, &tick);
+	if (schedule->n) {
+		tick.asked_rate = load_schedule_rate(schedule, tick.elapsed_s);
+		tick.stage = load_schedule_stage(schedule, tick.elapsed_s);
 	}
-	if (tick.elapsed_s > last->elapsed_s)
-		tick.rate = (double)(tick.completed - last->completed) /
-			    (tick.elapsed_s - last->elapsed_s);
-	*last = tick;
+	if (tick.elapsed_s > run->last.elapsed_s)
+		tick.rate = (double)(tick.completed - run->last.completed) /
+			    (tick.elapsed_s - run->last.elapsed_s);
+	run->last = tick;
 	hooks->tick(hooks->arg, &tick);
+}
+
+/* Hands on the seconds that are whole by now. */
+static void tell_seconds(struct load_run *run, const struct load_hooks *hooks)
+{
+	struct load_closed_second *s;
+
+	while ((s = load_collector_take(&run->shared.collector))) {
+		run->second = s->second;
+		run->has_second = true;
+		if (hooks->second)
+			hooks->second(hooks->arg, &s->second, &s->latency);
+		load_closed_second_free(s);
+	}
 }
 
 /* Waits until the workers are through, telling how it goes. True when somebody stopped it. */
 static bool watch(struct load_run *run, const struct load_hooks *hooks)
 {
-	struct load_tick last = {0};
 	uint64_t due = clock_now_ns();
 	bool stopped = false, running = true;
 
@@ -122,41 +161,16 @@ static bool watch(struct load_run *run, const struct load_hooks *hooks)
 			;
 		running = run->shared.running > 0;
 		pthread_mutex_unlock(&run->shared.lock);
+		if (hooks)
+			tell_seconds(run, hooks);
 		if (hooks && hooks->tick)
-			tell(run, hooks, &last);
+			tell(run, hooks);
 		if (running && !stopped && hooks && hooks->stop && atomic_load(hooks->stop)) {
 			stopped = true;
 			stop_workers(run);
 		}
 	}
 	return stopped;
-}
-
-static void add_counts(struct load_result *out, const struct load_counts *c, bool in_window)
-{
-	for (size_t i = 0; i < LOAD_N_ERRORS; i++) {
-		out->errors_all[i] += c->errors[i];
-		out->errors[i] += in_window ? c->errors[i] : 0;
-		out->n_errors += in_window ? c->errors[i] : 0;
-	}
-	for (size_t i = 0; i < 600; i++) {
-		out->status_all[i] += c->status[i];
-		out->status[i] += in_window ? c->status[i] : 0;
-	}
-}
-
-static void add_worker(struct load_result *out, const struct load_worker *w)
-{
-	out->started += w->started;
-	out->finished += w->finished;
-	out->unfinished += w->unfinished;
-	out->connects += w->connects;
-	out->bytes_in += w->bytes_in;
-	out->bytes_out += w->bytes_out;
-	out->cpu_seconds += (double)w->cpu_ns / NS_PER_S;
-	hist_merge(&out->connect, &w->connect);
-	for (int phase = 0; phase < LOAD_PHASES; phase++)
-		add_counts(out, &w->counts[phase], phase == LOAD_MEASURING);
 }
 
 /* Its true length: until the end that was planned, or asked for, or with a fixed number the last
@@ -176,29 +190,13 @@ static double window_seconds(const struct load_run *run, bool stopped)
 
 static void add_up(struct load_run *run, bool stopped, struct load_result *out)
 {
-	struct load_collector *c = &run->shared.collector;
-
 	out->stopped = stopped;
-	out->threads = run->n_made;
 	out->seconds = window_seconds(run, stopped);
-	for (unsigned i = 0; i < run->n_made; i++) {
-		const struct load_worker *w = &run->workers[i];
-		double busy = (double)w->window_cpu_ns / NS_PER_S / out->seconds;
-
-		add_worker(out, w);
-		if (out->seconds > 0 && busy > out->busiest_core)
-			out->busiest_core = busy;
-	}
+	load_result_build(out, &run->plan, &run->shared.collector, run->workers, run->n_made);
 	out->cpu_seconds += (double)(clock_thread_cpu_ns() - run->own_cpu_ns) / NS_PER_S;
-	hist_merge(&out->latency, &c->total);
-	out->completed = out->latency.n;
-	out->requests_per_second = out->seconds > 0 ? (double)out->completed / out->seconds : 0;
-	out->series = c->series;
-	out->n_series = c->n_series;
-	c->series = NULL;
 }
 
-static void shared_init(struct load_shared *s, const struct load_plan *plan)
+static void shared_init(struct load_shared *s, const struct load_plan *plan, bool hand_on)
 {
 	pthread_condattr_t attr;
 
@@ -209,7 +207,7 @@ static void shared_init(struct load_shared *s, const struct load_plan *plan)
 	pthread_mutex_init(&s->lock, NULL);
 	atomic_init(&s->requests_left, plan->requests);
 	atomic_init(&s->end_ns, UINT64_MAX);
-	load_collector_init(&s->collector, plan->threads);
+	load_collector_init(&s->collector, plan, hand_on);
 }
 
 static void shared_release(struct load_shared *s)
@@ -219,55 +217,72 @@ static void shared_release(struct load_shared *s)
 	pthread_cond_destroy(&s->ended);
 }
 
+static int run_plan(struct load_run *run, const struct load_hooks *hooks, struct load_result *out,
+	struct err *err)
+{
+	bool stopped = false;
+	int rc = make_room(&run->plan, err);
+
+	if (rc)
+		return rc;
+	shared_init(&run->shared, &run->plan, hooks != NULL);
+	set_times(&run->plan);
+	rc = make_workers(run, err);
+	if (!rc)
+		rc = start_threads(run, err);
+	if (!rc)
+		stopped = watch(run, hooks);
+	for (unsigned i = 0; i < run->n_started; i++)
+		pthread_join(run->workers[i].thread, NULL);
+	if (!rc && hooks)
+		tell_seconds(run, hooks);
+	if (!rc)
+		add_up(run, stopped, out);
+	for (unsigned i = 0; i < run->n_made; i++)
+		load_worker_release(&run->workers[i]);
+	free(run->workers);
+	shared_release(&run->shared);
+	return rc;
+}
+
+/* What preparing added to a copy of a spec that its owner had not prepared. */
+static void release_copy(struct load_spec *copy, const struct load_spec *given)
+{
+	struct opt_list *own[] = {&copy->targets, &copy->headers, &copy->form, &copy->sources};
+	const struct opt_list *theirs[] = {
+		&given->targets, &given->headers, &given->form, &given->sources};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (own[i]->items == theirs[i]->items)
+			*own[i] = (struct opt_list){0};
+	if (copy->file == given->file)
+		copy->file = NULL;
+	load_spec_release(copy);
+}
+
 int load_run(const struct load_spec *spec, const struct load_hooks *hooks, struct load_result *out,
 	struct err *err)
 {
 	struct load_run run = {.own_cpu_ns = clock_thread_cpu_ns()};
-	bool stopped = false;
+	struct load_spec prepared = *spec;
 	int rc;
 
 	*out = (struct load_result){0};
 	hist_init(&out->latency);
+	hist_init(&out->from_send);
+	hist_init(&out->first_byte);
 	hist_init(&out->connect);
-	rc = load_plan_init(&run.plan, spec, err);
-	shared_init(&run.shared, &run.plan);
+	hist_init(&out->tls);
+	hist_init(&out->late);
+	rc = load_spec_prepare(&prepared, err);
 	if (!rc)
-		rc = make_room(&run.plan, err);
-	if (rc)
-		goto out;
-	set_times(&run.plan, spec);
-	rc = make_workers(&run, err);
+		rc = load_plan_init(&run.plan, &prepared, err);
 	if (!rc)
-		rc = start_threads(&run, err);
-	if (!rc)
-		stopped = watch(&run, hooks);
-	for (unsigned i = 0; i < run.n_started; i++)
-		pthread_join(run.workers[i].thread, NULL);
-	if (!rc)
-		add_up(&run, stopped, out);
-out:
-	for (unsigned i = 0; i < run.n_made; i++)
-		load_worker_release(&run.workers[i]);
-	free(run.workers);
-	shared_release(&run.shared);
-	load_plan_release(&run.plan);
+		rc = run_plan(&run, hooks, out, err);
+	if (run.plan.spec)
+		load_plan_release(&run.plan);
+	release_copy(&prepared, spec);
 	if (rc)
 		load_result_release(out);
 	return rc;
-}
-
-void load_result_release(struct load_result *r)
-{
-	hist_release(&r->latency);
-	hist_release(&r->connect);
-	free(r->series);
-	r->series = NULL;
-	r->n_series = 0;
-}
-
-double load_error_fraction(const struct load_result *r)
-{
-	uint64_t all = r->completed + r->n_errors;
-
-	return all ? (double)r->n_errors / (double)all : 0;
 }
