@@ -45,6 +45,11 @@ static uint64_t nanoseconds(double seconds)
 	return (uint64_t)(seconds * 1e9 + .5);
 }
 
+uint64_t truth_stall_ns(uint64_t began_ns, uint64_t arrived_ns, uint64_t delay_ns)
+{
+	return stall_end_ns(began_ns, arrived_ns + delay_ns, STALL_NS, STALL_EVERY_NS) - arrived_ns;
+}
+
 static uint64_t work(
 	struct worker *w, size_t route, const struct query_values *values, uint64_t arrived_ns)
 {
@@ -55,10 +60,7 @@ static uint64_t work(
 	switch (route) {
 	case BIMODAL: return nanoseconds(rng_uniform(&w->rng) < v[FRACTION] ? v[HIGH] : v[LOW]);
 	case LOGNORMAL: return mixed_sleep_ns(&w->rng, 0, v[MEDIAN], v[SIGMA]);
-	case STALL:
-		return stall_end_ns(w->tally->began_ns, arrived_ns + nanoseconds(v[DELAY]),
-			       STALL_NS, STALL_EVERY_NS) -
-		       arrived_ns;
+	case STALL: return truth_stall_ns(w->tally->began_ns, arrived_ns, nanoseconds(v[DELAY]));
 	default: return nanoseconds(v[DELAY]);
 	}
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "lab/truth.h"
 #include "lab/worker.h"
 #include "lab_client.h"
 #include "stats/hist.h"
@@ -118,6 +119,25 @@ START_TEST(stalls_end_where_they_should)
 		ck_assert_uint_eq(stall_end_ns(1000, CASES[i].at, 100, 1000), CASES[i].end);
 		ck_assert_uint_eq(stall_end_ns(1000, CASES[i].at, 0, 1000), CASES[i].at);
 	}
+}
+END_TEST
+
+/* The last second of each ten, in which an answer waits for its end. */
+START_TEST(one_second_in_ten_stalls)
+{
+	static const struct {
+		double arrived_s, delay_s, takes_s;
+	} CASES[] = {{0, .01, .01}, {8.5, .25, .25}, {8.75, .5, 1.25}, {9.5, .25, .5}, {9.5, 1, 1},
+		{19.5, .25, .5}, {10, .5, .5}};
+	struct lab_process lab = lab_start_named("truth", SPEC);
+
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
+		ck_assert_uint_eq(truth_stall_ns(7 * NS_PER_S,
+					  7 * NS_PER_S + (uint64_t)(CASES[i].arrived_s * 1e9),
+					  (uint64_t)(CASES[i].delay_s * 1e9)),
+			(uint64_t)(CASES[i].takes_s * 1e9));
+	ck_assert_int_eq(fetch(lab.port, "/stall?delay=0.001").status, 200);
+	ck_assert_int_eq(lab_end(&lab, SIGTERM), 0);
 }
 END_TEST
 
@@ -330,6 +350,6 @@ START_TEST(a_stall_without_end_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("lab_truth", stalls_end_where_they_should, fixed_is_fixed, bimodal_has_two_modes,
-	lognormal_is_lognormal, stalls_have_their_distribution, a_stall_is_everybodys,
-	every_answer_is_timed_once, a_stall_without_end_is_refused)
+UNIT_MAIN("lab_truth", stalls_end_where_they_should, one_second_in_ten_stalls, fixed_is_fixed,
+	bimodal_has_two_modes, lognormal_is_lognormal, stalls_have_their_distribution,
+	a_stall_is_everybodys, every_answer_is_timed_once, a_stall_without_end_is_refused)
