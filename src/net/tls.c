@@ -44,6 +44,7 @@ static int socket_read(BIO *bio, char *p, int n)
 	do
 		got = recv(t->fd, p, (size_t)n, 0);
 	while (got < 0 && errno == EINTR);
+	t->drained = got < n;
 	if (got > 0)
 		t->bytes_in += (uint64_t)got;
 	else if (got == 0)
@@ -357,15 +358,22 @@ ssize_t tls_read(struct tls *t, void *p, size_t n)
 
 bool tls_pending(const struct tls *t)
 {
-	return SSL_has_pending(t->ssl);
+	return !t->drained || SSL_has_pending(t->ssl);
 }
 
+/* OpenSSL takes a record at a time; a socket takes what it can, and so does this. */
 ssize_t tls_write(struct tls *t, const void *p, size_t n)
 {
-	size_t taken;
+	size_t all = 0, taken;
 
 	clear_errors();
-	return SSL_write_ex(t->ssl, p, n, &taken) == 1 ? (ssize_t)taken : outcome(t);
+	while (all < n && SSL_write_ex(t->ssl, (const char *)p + all, n - all, &taken) == 1)
+		all += taken;
+	if (all == n)
+		return (ssize_t)n;
+	int rc = outcome(t);
+
+	return rc == TLS_AGAIN && all ? (ssize_t)all : rc;
 }
 
 bool tls_wants_write(const struct tls *t)

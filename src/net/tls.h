@@ -43,14 +43,18 @@ enum { TLS_DONE = 0, TLS_AGAIN = -1, TLS_FAILED = -2, TLS_END = -3, TLS_RESET = 
 int tls_handshake(struct tls *t);
 
 /* Bytes read (> 0), TLS_END at the end (with or without close_notify: HTTP's framing tells whether
- * something is missing), TLS_AGAIN, TLS_RESET, TLS_FAILED. Reads ahead: as long as tls_pending(),
- * another read may give more, whatever the socket says; else it can only ask the socket. */
+ * something is missing), TLS_AGAIN, TLS_RESET, TLS_FAILED. */
 ssize_t tls_read(struct tls *t, void *p, size_t n);
+
+/* After a read: may another one give something before the socket has news? It reads ahead, so there
+ * may be answers that no poll or epoll tells of; false where all is read and the socket was empty,
+ * which saves the recv() that only says so. (An end that was already told, as by EPOLLRDHUP, has to
+ * be read all the same.) */
 bool tls_pending(const struct tls *t);
 
-/* Bytes taken (> 0; may be fewer than n), or as above. After TLS_AGAIN the same bytes must be given
- * again, for some of them may be on their way, encrypted; they may have moved, and more of them may
- * follow. */
+/* Bytes taken, or as above. As with send(), fewer than n mean that the socket took no more: an edge
+ * for writing will come. What was not taken must be given again then, for some of it may be on its
+ * way, encrypted: the same bytes, which may have moved, and more may follow them. */
 ssize_t tls_write(struct tls *t, const void *p, size_t n);
 
 /* After TLS_AGAIN: is it writability of the socket that is missing? Else it is readability. */

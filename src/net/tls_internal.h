@@ -15,8 +15,9 @@ struct tls {
 	uint64_t bytes_in, bytes_out;
 	char *why; /* or NULL */
 	int fd;
-	int error; /* errno of the socket, once it failed */
-	bool up;   /* the handshake is done */
+	int error;    /* errno of the socket, once it failed */
+	bool up;      /* the handshake is done */
+	bool drained; /* the last recv() took less than it asked for */
 	bool ended, broken, wants_write;
 };
 
