@@ -1,7 +1,9 @@
 /*
  * Arrivals of the open loop. Each worker counts in units of the integral of the rate ("the 41st
  * request"), which whole numbers hold exactly up to 2^53, and turns a count into a time only within
- * its own stage: so a schedule of hours at a million a second keeps its nanoseconds.
+ * its own stage: so a schedule of hours at a million a second keeps its nanoseconds. Each constant
+ * arrival lies in the middle of its share, so that none falls on the end of a stage, where it would
+ * be sent or not by luck.
  */
 #include "load/schedule.h"
 
@@ -205,7 +207,7 @@ void load_arrivals_start(struct load_arrivals_clock *c, const struct load_schedu
 	*c = (struct load_arrivals_clock){
 		.schedule = s,
 		.start_ns = start_ns,
-		.passed = s->arrivals == LOAD_POISSON ? 0 : worker + 1. - workers,
+		.passed = s->arrivals == LOAD_POISSON ? 0 : worker + .5 - workers,
 		.workers = workers,
 	};
 	rng_seed(&c->rng, seed, ARRIVALS_STREAM + worker);

@@ -1,6 +1,6 @@
 /*
  * When requests of the open loop start. The rate over time is piecewise linear; arrivals lie where
- * its integral passes 1, 2, 3, … (constant spacing) or the points of a Poisson process of rate 1
+ * its integral passes ½, 1½, 2½, … (constant spacing) or the points of a Poisson process of rate 1
  * (time change). Worker i of n takes every n-th of the constant arrivals, or a Poisson process of
  * 1/n of the rate, so the workers together make the schedule without sharing anything, whatever the
  * rate, fractional ones too. An arrival is computed only when the one before it was taken: a

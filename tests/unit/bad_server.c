@@ -128,6 +128,26 @@ static bool answer_last(struct client *c)
 	return false;
 }
 
+/* Good for one answer, and then closes an idle connection. */
+static bool answer_idle(struct client *c)
+{
+	answer_ok(c);
+	clock_sleep_ns(60 * NS_PER_MS);
+	return false;
+}
+
+/* Takes the head alone as the request: the body must not come before it is asked for. */
+static bool answer_wait(struct client *c)
+{
+	char early;
+	ssize_t n;
+
+	clock_sleep_ns(30 * NS_PER_MS);
+	n = recv(c->fd, &early, 1, MSG_DONTWAIT | MSG_PEEK);
+	return n == 1 ? say(c, "HTTP/1.1 400 Too early\r\nContent-Length: 0\r\n\r\n")
+		      : say(c, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
 static bool answer_404(struct client *c)
 {
 	return say(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno");
@@ -229,6 +249,7 @@ static const struct {
 	{"big", answer_big},
 	{"slow", answer_slow},
 	{"last", answer_last},
+	{"idle", answer_idle},
 	{"404", answer_404},
 	{"302", answer_302},
 	{"reset", answer_reset},
@@ -242,6 +263,7 @@ static const struct {
 	{"extra", answer_extra},
 	{"long-head", answer_long_head},
 	{"early", answer_early},
+	{"mute", answer_ok},
 };
 
 /* The word of "a,b,c" that is `turn`'s, by turns. */
@@ -261,6 +283,8 @@ static bool answer(struct client *c, uint64_t turn)
 	const char *path = strchr(c->head, '/') + 1, *query;
 	char name[32];
 
+	if (clock_now_ns() < c->server->slow_until_ns)
+		clock_sleep_ns(50 * NS_PER_MS);
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, " ?"), path);
 	query = path + strlen(name) + 1;
 	if (!strcmp(name, "cycle"))
@@ -299,6 +323,9 @@ static bool read_request(struct client *c)
 	c->server->bytes_in += n;
 	if (strstr(c->head, "/early "))
 		return true;
+	if (strcasestr(c->head, "\r\nExpect: 100-continue") && !strstr(c->head, "/mute") &&
+		!answer_wait(c))
+		return false;
 	for (left = content_length(c->head); left > 0;) {
 		ssize_t got = recv(
 			c->fd, body, sizeof(body) < (size_t)left ? sizeof(body) : (size_t)left, 0);

@@ -60,13 +60,16 @@ static void check_sums(const struct load_result *r)
 		ck_assert_uint_le(r->errors[i], r->errors_all[i]);
 	}
 	for (size_t i = 0; i < r->n_series; i++) {
-		by_second += r->series[i].completed;
-		errors_by_second += r->series[i].errors;
+		by_second += r->series[i].start_s >= 0 ? r->series[i].completed : 0;
+		errors_by_second += r->series[i].start_s >= 0 ? r->series[i].errors : 0;
 	}
 	ck_assert_uint_eq(r->finished, finished);
 	ck_assert_uint_eq(r->started, r->finished + transport_errors(r) + r->unfinished);
 	ck_assert_uint_eq(r->completed, completed);
-	ck_assert_uint_eq(r->completed, r->latency.n);
+	ck_assert_uint_eq(
+		r->latency.n, r->completed + r->errors[LOAD_TIMEOUT] + r->errors[LOAD_UNSENT]);
+	ck_assert_uint_eq(r->from_send.n, r->completed + r->errors[LOAD_TIMEOUT]);
+	ck_assert_uint_eq(r->first_byte.n, r->completed);
 	ck_assert_uint_eq(r->completed, by_second);
 	ck_assert_uint_eq(r->n_errors, errors);
 	ck_assert_uint_eq(r->n_errors, errors_by_second);
@@ -359,7 +362,7 @@ static void on_tick(void *arg, const struct load_tick *tick)
 START_TEST(stopping_keeps_what_was_measured)
 {
 	struct watcher watcher = {0};
-	struct load_hooks hooks = {on_tick, &watcher, &watcher.stop};
+	struct load_hooks hooks = {.tick = on_tick, .arg = &watcher, .stop = &watcher.stop};
 
 	prepare("ok", 0, 4);
 	spec.duration_ns = 100 * NS_PER_S;
@@ -429,10 +432,9 @@ static void refuse(enum err_kind kind, const char *word)
 START_TEST(nonsense_is_refused)
 {
 	static const char *folded[] = {"A: b\r\nC: d"}, *length[] = {"Content-Length: 5"};
+	static const char *source[] = {"127.0.0.1"};
 
 	prepare("ok", 1, 1);
-	spec.url = "https://127.0.0.1/";
-	refuse(ERR_USAGE, "https");
 	spec.url = NULL;
 	refuse(ERR_USAGE, "URL");
 	spec.url = "http://no-such-host.invalid/";
@@ -450,6 +452,26 @@ START_TEST(nonsense_is_refused)
 	spec.headers.n = 0;
 	spec.connections = 0;
 	refuse(ERR_USAGE, "connections");
+	spec.connections = 1;
+	spec.pipeline = 4;
+	spec.expect = true;
+	refuse(ERR_USAGE, "100 Continue");
+	spec.expect = false;
+	spec.stages = "1s:10";
+	refuse(ERR_USAGE, "leave out one");
+	spec.requests = 0;
+	spec.rate = 5;
+	refuse(ERR_USAGE, "leave out --rate");
+	spec.rate = 0;
+	spec.stages = "1s";
+	refuse(ERR_USAGE, "stage 1");
+	spec.stages = NULL;
+	spec.unix_socket = "/nowhere/at/all";
+	spec.sources = (struct opt_list){source, 1, 0};
+	refuse(ERR_USAGE, "Unix socket");
+	spec.unix_socket = NULL;
+	source[0] = "localhost";
+	refuse(ERR_USAGE, "localhost");
 }
 END_TEST
 

@@ -162,14 +162,14 @@ START_TEST(constant_arrivals_are_evenly_spaced_over_the_workers)
 
 	ck_assert_uint_eq(n, 1000);
 	for (size_t i = 0; i < n; i++)
-		ck_assert_uint_eq(at[i], (i + 1) * 10000000);
+		ck_assert_uint_eq(at[i], i * 10000000 + 5000000);
 	free(at);
 
 	struct load_arrivals_clock c; /* worker 2 of 4 takes the 3rd, 7th, 11th … */
 
 	load_arrivals_start(&c, &s, 2, 4, 5000, 1);
-	ck_assert_uint_eq(load_arrivals_next(&c), 5000 + 30000000);
-	ck_assert_uint_eq(load_arrivals_next(&c), 5000 + 70000000);
+	ck_assert_uint_eq(load_arrivals_next(&c), 5000 + 25000000);
+	ck_assert_uint_eq(load_arrivals_next(&c), 5000 + 65000000);
 	load_schedule_release(&s);
 }
 END_TEST
@@ -178,11 +178,11 @@ START_TEST(fractional_rates_need_no_worker_each)
 {
 	struct load_schedule s = schedule(NULL, 0.2, LOAD_CONSTANT);
 	size_t n;
-	uint64_t *at = arrivals_of(&s, 8, 1, UINT64_C(101) * NS_PER_S, &n);
+	uint64_t *at = arrivals_of(&s, 8, 1, UINT64_C(100) * NS_PER_S, &n);
 
 	ck_assert_uint_eq(n, 20);
 	for (size_t i = 0; i < n; i++)
-		ck_assert_uint_eq(at[i], (i + 1) * 5 * NS_PER_S);
+		ck_assert_uint_eq(at[i], i * 5 * NS_PER_S + NS_PER_S * 5 / 2);
 	free(at);
 	load_schedule_release(&s);
 
