@@ -63,6 +63,18 @@ static int check_pointer(const struct scenario_reader *r, size_t line, const cha
 		"'%s' is no JSON pointer; write it as /user/name or /items/0 (RFC 6901)", text);
 }
 
+/* A pointer; "" is the whole document, and then must be in quotes. */
+static int read_pointer(const struct scenario_reader *r, const struct node *n, const char **out)
+{
+	int rc = 0;
+
+	if (n->kind == NODE_TEXT && n->quoted)
+		*out = n->text;
+	else
+		rc = scenario_value(r, n, "json", out);
+	return rc ? rc : check_pointer(r, n->line, *out);
+}
+
 static struct regex *compile(const struct scenario_reader *r, const struct node *n, const char *key)
 {
 	struct str place = STR_INIT;
@@ -91,13 +103,10 @@ static int read_take(const struct scenario_reader *r, const struct node_key *key
 		return rc;
 	while (strcmp(KINDS[out->kind], n->keys[0].name) != 0)
 		out->kind++;
-	/* The pointer "" is the whole document. */
-	if (out->kind == TAKE_JSON && n->items[0].kind == NODE_TEXT && n->items[0].quoted)
-		text = n->items[0].text;
+	if (out->kind == TAKE_JSON)
+		rc = read_pointer(r, &n->items[0], &text);
 	else
 		rc = scenario_value(r, &n->items[0], KINDS[out->kind], &text);
-	if (!rc && out->kind == TAKE_JSON)
-		rc = check_pointer(r, n->items[0].line, text);
 	if (rc)
 		return rc;
 	if (out->kind == TAKE_REGEX) {
@@ -244,13 +253,15 @@ static int check_there(const struct scenario_reader *r, const struct node *n,
 {
 	struct load_check *c;
 	const char *text;
-	int rc = scenario_value(r, n, kind == CHECK_JSON ? "json" : "header", &text);
+	int rc = kind == CHECK_JSON ? read_pointer(r, n, &text)
+				    : scenario_value(r, n, "header", &text);
 
-	if (!rc && kind == CHECK_JSON)
-		rc = check_pointer(r, n->line, text);
 	if (rc)
 		return rc;
-	c = add_check(r, step, kind, "%s%s is there", kind == CHECK_JSON ? "" : "header ", text);
+	if (kind == CHECK_JSON)
+		c = add_check(r, step, kind, "%s is there", *text ? text : "JSON");
+	else
+		c = add_check(r, step, kind, "header %s is there", text);
 	c->text = mem_strdup(text);
 	return 0;
 }
@@ -269,7 +280,7 @@ static int check_json_value(const struct scenario_reader *r, const struct node_k
 	if (!value)
 		return -ERR_USAGE;
 	json_write(&text, value, 0);
-	c = add_check(r, step, CHECK_JSON, "%s is %s", key->name, text.p);
+	c = add_check(r, step, CHECK_JSON, "%s is %s", *key->name ? key->name : "JSON", text.p);
 	str_release(&text);
 	c->text = mem_strdup(key->name);
 	c->expected = value;
@@ -300,7 +311,8 @@ static int check_values(const struct scenario_reader *r, const struct node *n,
 	if (n->kind == NODE_TEXT)
 		return check_there(r, n, step, kind);
 	if (!n->n)
-		return scenario_refuse(r, n->line, "%s is empty; say what to check, or leave it out",
+		return scenario_refuse(r, n->line,
+			"%s is empty; say what to check, or leave it out",
 			kind == CHECK_JSON ? "json" : "header");
 	for (size_t i = 0; i < n->n && !rc; i++)
 		if (n->kind == NODE_LIST)

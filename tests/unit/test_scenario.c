@@ -297,7 +297,9 @@ START_TEST(json)
 		"  - post: /\n"
 		"    check: {json: [/a, /b/0], header: [Date, X-Y]}\n"
 		"  - post: /\n"
-		"    check: {json: /a, header: Date}\n");
+		"    check: {json: /a, header: Date}\n"
+		"  - post: /\n    check: {json: ''}\n"
+		"  - post: /\n    check: {json: {'': []}}\n");
 	const struct load_step *s = file.scenario.steps;
 
 	sends(0, taken,
@@ -317,6 +319,9 @@ START_TEST(json)
 	ck_assert_ptr_null(s[2].checks[0].expected);
 	ck_assert_ptr_null(s[2].checks[3].value);
 	ck_assert_uint_eq(s[3].n_checks, 2);
+	ck_assert_str_eq(s[4].checks[0].name, "POST /: JSON is there");
+	ck_assert_str_eq(s[4].checks[0].text, "");
+	ck_assert_str_eq(s[5].checks[0].name, "POST /: JSON is []");
 	str_release(&text);
 	teardown();
 }
@@ -589,6 +594,7 @@ START_TEST(refused_in_check)
 		"dir/s.yaml:4: regex: '[' is no regular expression: behind its byte 1, ");
 	step_refused("  - get: /\n    check: {json: {a: 1}}\n", "'a' is no JSON pointer");
 	step_refused("  - get: /\n    check: {json: [a]}\n", "'a' is no JSON pointer");
+	step_refused("  - get: /\n    check: {json: }\n", "dir/s.yaml:4: json has no value");
 	step_refused("  - get: /\n    check: {json: {}}\n", "dir/s.yaml:4: json is empty");
 	step_refused("  - get: /\n    check: {json: [[/a]]}\n", "json is a list");
 	step_refused("  - get: /\n    check: {json: {/a: 99999999999999999999}}\n", "64 bits");
