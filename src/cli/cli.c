@@ -73,11 +73,10 @@ void cli_note(const char *format, ...)
 	progress_shown = false;
 }
 
-/* The line's first `width` columns; escape sequences take none. */
-static void add_columns(struct str *out, const char *line, size_t width)
+void cli_add_columns(struct str *out, const char *line, size_t width)
 {
-	while (*line && width) {
-		size_t len = 1;
+	while (*line) {
+		size_t len = 1, columns = 0;
 
 		if (line[0] == 0x1b && line[1] == '[') {
 			len = 2;
@@ -85,10 +84,18 @@ static void add_columns(struct str *out, const char *line, size_t width)
 				len++;
 			len += line[len] != '\0';
 		} else {
-			while (((unsigned char)line[len] & 0xc0) == 0x80)
+			char piece[8] = {line[0]};
+
+			while (len < sizeof(piece) - 1 &&
+				((unsigned char)line[len] & 0xc0) == 0x80) {
+				piece[len] = line[len];
 				len++;
-			width--;
+			}
+			columns = str_width(piece);
 		}
+		if (columns > width)
+			break;
+		width -= columns;
 		str_add_bytes(out, line, len);
 		line += len;
 	}
@@ -106,7 +113,7 @@ void cli_progress(const struct cli *cli, const char *line)
 		return;
 	last_ns = now;
 	str_add(&text, "\r");
-	add_columns(&text, line, cli->err.width - 1);
+	cli_add_columns(&text, line, cli->err.width - 1);
 	str_add(&text, "\x1b[K");
 	fputs(text.p, stderr);
 	fflush(stderr);

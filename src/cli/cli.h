@@ -92,6 +92,9 @@ void cli_progress(const struct cli *cli, const char *line);
 void cli_progress_line(const struct cli *cli, const char *line); /* stays on the screen */
 void cli_progress_end(const struct cli *cli);                    /* clears the line in place */
 
+/* Adds the line's first `width` columns; escape sequences take none, and colours end with it. */
+void cli_add_columns(struct str *out, const char *line, size_t width);
+
 /* Opens the store of this command line, making its folder. */
 int cli_open_store(const struct cli *cli, struct store **out, struct err *err);
 

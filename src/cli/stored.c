@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/stored_load.h"
 #include "study/study.h"
 
 static int find_run(struct store *store, const char *which, struct run *out, struct err *err)
@@ -90,6 +91,11 @@ static bool has_ranking(const struct run *run)
 	return run->result && (!strcmp(run->kind, "study") || !strcmp(run->kind, "rank"));
 }
 
+static bool has_load(const struct run *run)
+{
+	return run->result && !strcmp(run->kind, "load");
+}
+
 static void run_line(const struct stored *s, const struct term *term, struct str *out)
 {
 	const struct run *r = &s->run;
@@ -119,17 +125,13 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		if (!rc)
 			report_rank(out, term, &rank);
 		rank_release(&rank);
-	} else if (!strcmp(s->run.kind, "load") && s->run.result) {
-		struct load_result load = {0};
-		struct load_spec spec;
+	} else if (has_load(&s->run)) {
+		struct stored_load load;
 
-		rc = load_spec_from_json(&spec, json_object_get(s->run.result, "asked"), err);
+		rc = stored_load_read(&load, s->run.result, err);
 		if (!rc)
-			rc = load_from_json(&load, s->run.result, err);
-		if (!rc)
-			report_load(out, term, &spec, &load);
-		load_result_release(&load);
-		free(spec.headers.items);
+			report_load(out, term, &load.report);
+		stored_load_release(&load);
 	} else if (s->n_trials) {
 		str_addf(out, "%zu trials so far; `culprit export %lld --csv` prints them\n",
 			s->n_trials, (long long)s->run.id);
@@ -174,7 +176,7 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 		study_trials_csv(out, s->trials, s->n_trials);
 	} else if (has_ranking(&s->run)) {
 		stored_rank_csv(s->run.result, out);
-	} else if (!strcmp(s->run.kind, "load") && s->run.result) {
+	} else if (has_load(&s->run)) {
 		struct load_result load = {0};
 
 		rc = load_from_json(&load, s->run.result, err);
@@ -216,14 +218,43 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 	free(rows);
 }
 
+void stored_load_page(const struct run *run, const struct load_report *l, struct str *out)
+{
+	char started[CLOCK_TEXT];
+	struct report_load_page page = {
+		.title = run->title,
+		.command = run->command,
+		.started = clock_label(run->started_ms, started),
+		.machine = run->machine,
+		.run = run->id,
+		.load = *l,
+	};
+
+	report_load_html(out, &page);
+}
+
+static int load_html(const struct stored *s, struct str *out, struct err *err)
+{
+	struct stored_load load;
+	int rc = stored_load_read(&load, s->run.result, err);
+
+	if (!rc)
+		stored_load_page(&s->run, &load.report, out);
+	stored_load_release(&load);
+	return rc;
+}
+
 int stored_html(const struct stored *s, struct str *out, struct err *err)
 {
 	struct rank_result rank = {0};
 	int rc;
 
+	if (has_load(&s->run))
+		return load_html(s, out, err);
 	if (!has_ranking(&s->run))
 		return err_set(err, ERR_USAGE,
-			"run %lld (%s, %s) has no ranking, so no HTML report; a finished study has",
+			"run %lld (%s, %s) has no result yet, so no HTML report; a study that has "
+			"finished has, and a load",
 			(long long)s->run.id, s->run.kind, RUN_STATUS_WORDS[s->run.status]);
 	rc = rank_from_json(&rank, s->run.result, err);
 	if (!rc)

@@ -32,11 +32,14 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err);
 /* A ranking's factors, a row each, from its JSON form. */
 void stored_rank_csv(const json_t *result, struct str *out);
 
-/* The HTML report of a run with a ranking. ERR_USAGE where there is none. */
+/* The HTML report of a load, or of a run with a ranking. ERR_USAGE where there is neither. */
 int stored_html(const struct stored *s, struct str *out, struct err *err);
 
 /* The same from parts at hand: of a study or ranking that has just ended. */
 void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
 	const struct rank_result *rank, struct str *out);
+
+/* The HTML report of a load that has just ended, or of one that was read back. */
+void stored_load_page(const struct run *run, const struct load_report *l, struct str *out);
 
 #endif

@@ -113,7 +113,7 @@ void html_prose(struct str *out, const char *text, const struct rank_result *r)
 	}
 }
 
-static void fact(struct str *out, const char *name, const char *text)
+void html_fact(struct str *out, const char *name, const char *text)
 {
 	if (!text || !text[0])
 		return;
@@ -164,7 +164,7 @@ static void machine_facts(struct str *out, const json_t *machine)
 			}
 		} else
 			machine_value(&text, key, value);
-		fact(out, name.p, str_text(&text));
+		html_fact(out, name.p, str_text(&text));
 		str_release(&name);
 		str_release(&text);
 	}
@@ -193,8 +193,22 @@ static void trial_fact(struct str *out, const struct report_page *page)
 			num_count((double)page->rank->data.failed, number));
 	if (isfinite(page->seconds))
 		str_addf(&text, ", in %s", num_duration(page->seconds, number));
-	fact(out, "trials", text.p);
+	html_fact(out, "trials", text.p);
 	str_release(&text);
+}
+
+void html_origin(struct str *out, const char *command, const json_t *machine)
+{
+	if (command && command[0]) {
+		str_add(out, "<p class=\"command\"><code>");
+		html_words(out, command);
+		str_add(out, "</code></p>\n");
+	}
+	if (json_object_size(machine)) {
+		str_add(out, "<dl class=\"facts machine\">\n");
+		machine_facts(out, machine);
+		str_add(out, "</dl>\n");
+	}
 }
 
 static void add_facts(struct str *out, const struct report_page *page)
@@ -204,24 +218,15 @@ static void add_facts(struct str *out, const struct report_page *page)
 	str_add(out, "<dl class=\"facts\">\n");
 	if (page->run) {
 		str_addf(&text, "%lld", (long long)page->run);
-		fact(out, "run", text.p);
+		html_fact(out, "run", text.p);
 		str_clear(&text);
 	}
-	fact(out, "started", page->started);
+	html_fact(out, "started", page->started);
 	trial_fact(out, page);
 	str_addf(&text, "%llu", (unsigned long long)page->seed);
-	fact(out, "seed", text.p);
+	html_fact(out, "seed", text.p);
 	str_add(out, "</dl>\n");
-	if (page->command && page->command[0]) {
-		str_add(out, "<p class=\"command\"><code>");
-		html_words(out, page->command);
-		str_add(out, "</code></p>\n");
-	}
-	if (json_object_size(page->machine)) {
-		str_add(out, "<dl class=\"facts machine\">\n");
-		machine_facts(out, page->machine);
-		str_add(out, "</dl>\n");
-	}
+	html_origin(out, page->command, page->machine);
 	str_release(&text);
 }
 
@@ -259,31 +264,36 @@ static void add_header(struct str *out, const struct report_page *page)
 	verdict_release(&v);
 }
 
-static void add_head(struct str *out, const struct report_page *page)
+void html_open(struct str *out, const char *title)
 {
 	str_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
 		     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
 		     "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
 		     "<meta name=\"generator\" content=\"culprit " CULPRIT_VERSION "\"/>\n<title>");
-	str_add_html(out, page->title);
+	str_add_html(out, title);
 	str_add(out, " · culprit</title>\n<style>\n");
 	str_add(out, ASSET_PAGE_CSS);
 	str_add(out, "</style>\n</head>\n<body>\n<main>\n");
 }
 
-void report_html(struct str *out, const struct report_page *page)
+void html_close(struct str *out)
 {
-	add_head(out, page);
-	add_header(out, page);
-	html_ranking(out, page);
-	html_responses(out, page);
-	html_fit(out, page);
-	html_trials(out, page);
-	html_notes(out, page);
 	str_add(out,
 		"</main>\n<footer>Made by culprit " CULPRIT_VERSION
 		". This file holds all that it shows and asks no network for anything."
 		"</footer>\n<div id=\"tip\" role=\"status\" hidden=\"hidden\"></div>\n<script>\n");
 	str_add(out, ASSET_PAGE_JS);
 	str_add(out, "</script>\n</body>\n</html>\n");
+}
+
+void report_html(struct str *out, const struct report_page *page)
+{
+	html_open(out, page->title);
+	add_header(out, page);
+	html_ranking(out, page);
+	html_responses(out, page);
+	html_fit(out, page);
+	html_trials(out, page);
+	html_notes(out, page);
+	html_close(out);
 }

@@ -9,6 +9,15 @@
  * went well, in order; where that does not hold, the rows themselves are counted. */
 size_t *html_row_trials(const struct report_page *page);
 
+/* The file up to its content, and behind it. */
+void html_open(struct str *out, const char *title);
+void html_close(struct str *out);
+
+/* One entry of a list of facts; nothing where there is no text. */
+void html_fact(struct str *out, const char *name, const char *text);
+/* The exact command line, and the machine: every entry, whatever it holds. */
+void html_origin(struct str *out, const char *command, const json_t *machine);
+
 /* Escaped text in which long names may be broken after "_", "." and "/". */
 void html_text(struct str *out, const char *text);
 /* Sentences: escaped, the names of factors and response set as such, numbers kept with their unit.
@@ -22,5 +31,7 @@ void html_fit(struct str *out, const struct report_page *page); /* predicted aga
 void html_models(struct str *out, const struct report_page *page); /* within html_fit() */
 void html_trials(struct str *out, const struct report_page *page); /* the table */
 void html_notes(struct str *out, const struct report_page *page);  /* how to read it */
+
+void html_load_tables(struct str *out, const struct load_report *l); /* of a load's page */
 
 #endif

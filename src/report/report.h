@@ -11,7 +11,9 @@
 #include "base/str.h"
 #include "base/term.h"
 #include "learn/rank.h"
+#include "load/goal.h"
 #include "load/load.h"
+#include "load/search.h"
 
 /* The verdict: one to three sentences that a reader can act on. "fraction_io_bound limits
  * requests_per_second: from 0.05 to 0.5 it falls by 78 % [74, 82]. json_object_length does not
@@ -23,9 +25,18 @@ void report_verdict(struct str *out, const struct rank_result *r);
  * coefficient, effect from low to high), the verdict, warnings. */
 void report_rank(struct str *out, const struct term *term, const struct rank_result *r);
 
+/* A load, and what it had to hold. */
+struct load_report {
+	const struct load_spec *spec;
+	const struct load_result *result;
+	const struct load_goal *goals; /* thresholds */
+	size_t n_goals;
+	const struct load_search *search;    /* for the highest rate, or NULL */
+	const struct load_goal *search_goal; /* that it looked at */
+};
+
 /* Terminal: a summary that is read in five seconds. */
-void report_load(struct str *out, const struct term *term, const struct load_spec *spec,
-	const struct load_result *r);
+void report_load(struct str *out, const struct term *term, const struct load_report *l);
 
 /* A trial as the HTML report's table shows it. */
 struct report_trial {
@@ -51,5 +62,15 @@ struct report_page {
 
 /* The whole file. */
 void report_html(struct str *out, const struct report_page *page);
+
+/* The page of a load. */
+struct report_load_page {
+	const char *title, *command, *started; /* as above */
+	const json_t *machine;
+	int64_t run;
+	struct load_report load;
+};
+
+void report_load_html(struct str *out, const struct report_load_page *page);
 
 #endif

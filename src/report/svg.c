@@ -254,6 +254,29 @@ static size_t x_ticks(const struct svg *s, double *ticks)
 	return n;
 }
 
+/* Those that would stand on the one before are left out. */
+static void mark_axis(struct svg *s)
+{
+	double bottom = s->height - s->bottom, taken = -INFINITY;
+
+	for (size_t i = 0; i < s->x.n_marks; i++) {
+		const struct svg_mark *m = &s->x.marks[i];
+		double x = svg_x(s, m->at), half = (double)str_width(m->label) * CHAR / 2;
+
+		if (m->at < s->x.low || m->at > s->x.high)
+			continue;
+		str_addf(s->out,
+			"<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x,
+			s->top, x, bottom + 4);
+		if (x - half < taken + 8)
+			continue;
+		taken = x + half;
+		str_addf(s->out, "<text class=\"mid\" x=\"%.1f\" y=\"%.1f\">", x, bottom + 16);
+		str_add_html(s->out, m->label);
+		str_add(s->out, "</text>");
+	}
+}
+
 static void x_axis(struct svg *s)
 {
 	double ticks[SVG_MAX_TICKS], bottom = s->height - s->bottom;
@@ -263,6 +286,10 @@ static void x_axis(struct svg *s)
 		s->left, bottom, s->width - s->right, bottom);
 	if (s->x.words) {
 		word_axis(s);
+		return;
+	}
+	if (s->x.marks) {
+		mark_axis(s);
 		return;
 	}
 	n = x_ticks(s, ticks);
@@ -374,6 +401,31 @@ void svg_dot(struct svg *s, double x, double y, bool diamond, size_t index, cons
 	str_add(s->out, "<title>");
 	str_add_html(s->out, tip);
 	str_addf(s->out, "</title></%s>\n", diamond ? "path" : "circle");
+}
+
+void svg_spot(struct svg *s, double x, double y, const char *tip)
+{
+	if (!can_draw(&s->x, x) || !can_draw(&s->y, y))
+		return;
+	str_addf(s->out, "<circle class=\"d spot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\"><title>",
+		svg_x(s, x), svg_y(s, y));
+	str_add_html(s->out, tip);
+	str_add(s->out, "</title></circle>\n");
+}
+
+void svg_shade(struct svg *s, double from, double to, const char *label)
+{
+	double x = svg_x(s, from), width = svg_x(s, to) - x;
+
+	str_addf(s->out,
+		"<rect class=\"shade\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x,
+		s->top, width, s->height - s->top - s->bottom);
+	if ((double)str_width(label) * CHAR + 8 <= width) {
+		str_addf(s->out, "<text x=\"%.1f\" y=\"%.1f\">", x + 4, s->top + 12);
+		str_add_html(s->out, label);
+		str_add(s->out, "</text>");
+	}
+	str_add_char(s->out, '\n');
 }
 
 void svg_line(struct svg *s, double x1, double y1, double x2, double y2, const char *class)

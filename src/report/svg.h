@@ -13,11 +13,19 @@
 
 #include "base/str.h"
 
+/* A tick of its own, for axes whose round numbers are none that people read. */
+struct svg_mark {
+	double at;
+	const char *label;
+};
+
 struct svg_axis {
 	double low, high; /* of what is drawn */
 	bool log;
 	const char *const *words; /* names at 0 … n_words − 1, in place of numbers; may be NULL */
 	size_t n_words;
+	const struct svg_mark *marks; /* in place of ticks; may be NULL. Of the x axis only */
+	size_t n_marks;
 	const char *title; /* beside the axis; may be NULL */
 };
 
@@ -58,9 +66,13 @@ double svg_y(const struct svg *s, double y);
 /* A dot, or a diamond, of row `index`; `tip` says what it is. Values that are not finite, or not
  * positive on a logarithmic axis, are left out. */
 void svg_dot(struct svg *s, double x, double y, bool diamond, size_t index, const char *tip);
+/* A place that shows itself, and says `tip`, only to who points at it: for curves. */
+void svg_spot(struct svg *s, double x, double y, const char *tip);
 void svg_line(struct svg *s, double x1, double y1, double x2, double y2, const char *class);
 void svg_curve(struct svg *s, const double *x, const double *y, size_t n, const char *class);
 void svg_band(struct svg *s, const double *x, const double *low, const double *high, size_t n);
+/* A stretch of the x axis, set off from the rest; `label` stands in it where there is room. */
+void svg_shade(struct svg *s, double from, double to, const char *label);
 /* A point with its interval, for words. */
 void svg_error_bar(struct svg *s, double x, double y, double low, double high);
 

@@ -1,0 +1,103 @@
+#include "cli/stored_load.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+/* Until search.c has them. */
+#pragma weak load_search_run
+#pragma weak load_search_release
+#pragma weak load_search_to_json
+#pragma weak load_search_from_json
+
+static json_t *required_to_json(const struct load_report *l)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < l->n_goals; i++) {
+		const struct load_goal *g = &l->goals[i];
+		struct str text = STR_INIT;
+		struct err ignored;
+		double value = NAN;
+		bool held = !load_goal_value(g, l->result, &value, &ignored) &&
+			    load_goal_holds(g, value);
+		json_t *o = json_object();
+
+		load_goal_describe(g, value, &text);
+		json_object_set_new(o, "goal", json_string(g->text));
+		json_object_set_new(o, "held", json_boolean(held));
+		json_object_set_new(o, "value", json_number(value));
+		json_object_set_new(o, "text", json_string(str_text(&text)));
+		json_array_append_new(list, o);
+		str_release(&text);
+	}
+	return list;
+}
+
+json_t *stored_load_json(const struct load_report *l)
+{
+	json_t *json = load_to_json(l->spec, l->result);
+
+	json_object_set_new(json, "required", required_to_json(l));
+	if (l->search) {
+		json_t *search = load_search_to_json(l->search, l->search_goal);
+
+		json_object_set_new(search, "goal", json_string(l->search_goal->text));
+		json_object_set_new(json, "search", search);
+	}
+	return json;
+}
+
+static int goals_read(struct stored_load *out, const json_t *list, struct err *err)
+{
+	size_t n = json_array_size(list);
+	int rc = 0;
+
+	out->goals = mem_zalloc(n + 1, sizeof(*out->goals));
+	for (size_t i = 0; !rc && i < n; i++) {
+		rc = load_goal_parse(
+			&out->goals[i], json_text_at(json_array_get(list, i), "goal"), err);
+		out->n_goals += !rc;
+	}
+	return rc;
+}
+
+int stored_load_read(struct stored_load *out, const json_t *json, struct err *err)
+{
+	const json_t *search = json_object_get(json, "search");
+	int rc;
+
+	*out = (struct stored_load){0};
+	rc = load_spec_from_json(&out->spec, json_object_get(json, "asked"), err);
+	if (!rc)
+		rc = load_from_json(&out->result, json, err);
+	if (!rc)
+		rc = goals_read(out, json_object_get(json, "required"), err);
+	if (!rc && search)
+		rc = load_goal_parse(&out->search_goal, json_text_at(search, "goal"), err);
+	if (!rc && search)
+		rc = load_search_from_json(&out->search, search, err);
+	out->report = (struct load_report){.spec = &out->spec,
+		.result = &out->result,
+		.goals = out->goals,
+		.n_goals = out->n_goals,
+		.search = !rc && search ? &out->search : NULL,
+		.search_goal = &out->search_goal};
+	return rc;
+}
+
+void stored_load_release(struct stored_load *s)
+{
+	for (size_t i = 0; i < s->n_goals; i++)
+		load_goal_release(&s->goals[i]);
+	free(s->goals);
+	if (s->search_goal.text)
+		load_goal_release(&s->search_goal);
+	if (s->report.search)
+		load_search_release(&s->search);
+	load_result_release(&s->result);
+	load_spec_release(&s->spec);
+	*s = (struct stored_load){0};
+}
