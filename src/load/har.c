@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/http_field.h"
 #include "net/url.h"
 
 /* What one entry gives; kept from entry to entry. */
@@ -71,6 +72,9 @@ static int read_headers(struct entry *e, const json_t *request, bool *typed, str
 			return bad_entry(e, "a header has no name or no value", err);
 		if (belongs_to_connection(name))
 			continue;
+		/* a colon in it would let the rest of it pass for value, unescaped */
+		if (!http_is_token((struct http_slice){name, strlen(name)}))
+			return bad_entry(e, "the name of a header is none", err);
 		*typed |= !strcasecmp(name, "content-type");
 		add_header(e, name, value);
 	}

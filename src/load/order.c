@@ -4,8 +4,10 @@
 
 #include "base/mem.h"
 
-/* Steps of the sequence in 2^−64: (√5 − 1) / 2 and √2 − 1, both far from every fraction. */
-static const uint64_t GOLDEN = UINT64_C(0x9e3779b97f4a7c15), SILVER = UINT64_C(0x6a09e667f3bcc909);
+/* In 2^−64: the steps of the sequence, (√5 − 1) / 2 and √2 − 1, both far from every fraction; and
+ * from stream to stream the root of x³ + x² = 1, which has nothing to do with either. */
+static const uint64_t GOLDEN = UINT64_C(0x9e3779b97f4a7c15), SILVER = UINT64_C(0x6a09e667f3bcc909),
+		      PLASTIC = UINT64_C(0xc13fa9a902a6328f);
 
 /* Cuts [0, 1) into n cells of one width, each shared by at most two entries. */
 static void build_alias(struct load_order_table *t, const double *weights)
@@ -66,16 +68,6 @@ void load_order_release(struct load_order_table *t)
 	*t = (struct load_order_table){0};
 }
 
-/* van der Corput's sequence in base 2: 0, 1/2, 1/4, 3/4, 1/8, … */
-static uint64_t reverse_bits(uint64_t x)
-{
-	uint64_t out = 0;
-
-	for (int i = 0; i < 64; i++)
-		out |= (x >> i & 1) << (63 - i);
-	return out;
-}
-
 void load_order_start(struct load_order_draw *d, const struct load_order_table *t, uint64_t stream,
 	_Atomic uint64_t *shared)
 {
@@ -84,7 +76,7 @@ void load_order_start(struct load_order_draw *d, const struct load_order_table *
 	*d = (struct load_order_draw){.table = t, .shared = shared};
 	rng_seed(&d->rng, t->seed, stream);
 	rng_seed(&start, t->seed, UINT64_MAX); /* the same for all streams */
-	d->point = rng_next(&start) + reverse_bits(stream);
+	d->point = rng_next(&start) + stream * PLASTIC;
 }
 
 /* The entry in whose stretch of the cumulated weights `at` lies. */

@@ -7,8 +7,9 @@
  * The sequence is the additive recurrence x + a mod 1 (Weyl 1916) into the cumulated weights, from
  * a start that the seed gives. a is the golden ratio's fraction where there are weights and √2 − 1
  * where there are none, so that a mix, which is weighted, and rows of data, which are not, are not
- * drawn in step: the pairs are spread evenly too. Threads start at the van der Corput points of
- * their number: what all of them draw together is as even as what one draws.
+ * drawn in step: the pairs are spread evenly too. Threads start apart by a third irrational
+ * number, so that what all of them draw together is nearly as even: in 100,000 draws
+ * (tests/unit/test_data.c) a count is never off its share by 5 with one thread, nor by 8 with 16.
  */
 #ifndef CULPRIT_LOAD_ORDER_H
 #define CULPRIT_LOAD_ORDER_H

@@ -47,16 +47,16 @@ static bool is_weight(const char *p, size_t len)
 	return digits && digits + 1 == len && p[digits] == 'x';
 }
 
-/* A line that ends before its URL. */
-static bool is_unfinished(const char *url)
+/* A line that ends before its URL; `len` bytes of it are left. */
+static bool is_unfinished(const char *p, size_t len)
 {
 	static const char *const METHODS[] = {
 		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"};
 
 	for (size_t i = 0; i < sizeof(METHODS) / sizeof(METHODS[0]); i++)
-		if (!strcmp(url, METHODS[i]))
+		if (len == strlen(METHODS[i]) && !memcmp(p, METHODS[i], len))
 			return true;
-	return !*url || is_weight(url, strlen(url));
+	return !len || is_weight(p, len);
 }
 
 static int parse_weight(const char *p, size_t len, double *out, struct err *err)
@@ -94,10 +94,11 @@ int load_target_line(const char *line, const char *what, double *weight, struct 
 		line = next;
 	}
 	*url = line;
-	if (!rc && is_unfinished(line))
+	len = strcspn(line, " \t");
+	if (!rc && !line[len + strspn(line + len, " \t")] && is_unfinished(line, len))
 		rc = err_set(err, ERR_USAGE,
-			"'%.100s' has no URL behind it; a target is written as [Nx ][METHOD ]URL",
-			line);
+			"'%.*s' has no URL behind it; a target is written as [Nx ][METHOD ]URL",
+			(int)len, line);
 	if (rc && what && *what)
 		err_prefix(err, "%s", what);
 	return rc;
