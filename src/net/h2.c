@@ -293,6 +293,8 @@ static nghttp2_session *make_session(struct h2 *h)
 	nghttp2_session_callbacks_set_on_frame_send_callback(calls, on_sent);
 	nghttp2_session_callbacks_set_error_callback2(calls, on_error);
 	nghttp2_option_set_no_closed_streams(option, 1); /* they serve priorities only */
+	/* Pushes that come before the server has seen that there are to be none. */
+	nghttp2_option_set_max_reserved_remote_streams(option, 0);
 	must(nghttp2_session_client_new2(&session, calls, h, option));
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(calls);
