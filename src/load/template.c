@@ -4,7 +4,6 @@
  */
 #include "load/template.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -416,17 +415,21 @@ static void add_value(struct str *out, const char *value, enum template_place pl
 	}
 }
 
-static void add_hex(struct str *out, struct rng *rng, size_t n)
+/* The lowest n hexadecimal digits, n at most 16; the room is there. */
+static void put_hex(struct str *out, uint64_t bits, size_t n)
 {
 	static const char DIGITS[] = "0123456789abcdef";
-	uint64_t bits = 0;
 
+	while (n--)
+		out->p[out->len++] = DIGITS[bits >> 4 * n & 15];
+}
+
+static void add_hex(struct str *out, struct rng *rng, size_t n)
+{
 	str_reserve(out, n);
-	for (size_t i = 0; i < n; i++, bits >>= 4) {
-		if (i % 16 == 0)
-			bits = rng_next(rng);
-		out->p[out->len++] = DIGITS[bits & 15];
-	}
+	for (; n > 16; n -= 16)
+		put_hex(out, rng_next(rng), 16);
+	put_hex(out, rng_next(rng), n);
 	out->p[out->len] = '\0';
 }
 
@@ -448,16 +451,40 @@ static void add_uuid(struct str *out, struct rng *rng)
 
 	a = (a & ~UINT64_C(0xf000)) | 0x4000;
 	b = (b & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63;
-	str_addf(out, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(a >> 32),
-		(unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xffff), (unsigned)(b >> 48),
-		(unsigned long long)(b & UINT64_C(0xffffffffffff)));
+	str_reserve(out, 36);
+	put_hex(out, a >> 32, 8);
+	out->p[out->len++] = '-';
+	put_hex(out, a >> 16, 4);
+	out->p[out->len++] = '-';
+	put_hex(out, a, 4);
+	out->p[out->len++] = '-';
+	put_hex(out, b >> 48, 4);
+	out->p[out->len++] = '-';
+	put_hex(out, b, 12);
+	out->p[out->len] = '\0';
+}
+
+/* Decimal digits; printf() would cost as much as the rest of a request. */
+static void add_number(struct str *out, uint64_t value)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char)('0' + value % 10);
+	while (value /= 10);
+	str_add_bytes(out, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 static void add_rand(struct str *out, struct rng *rng, int64_t min, uint64_t span)
 {
 	uint64_t drawn = span == UINT64_MAX ? rng_next(rng) : rng_below(rng, span + 1);
 
-	str_addf(out, "%lld", (long long)(int64_t)((uint64_t)min + drawn));
+	drawn += (uint64_t)min;
+	if (drawn >> 63) {
+		str_add_char(out, '-');
+		drawn = -drawn;
+	}
+	add_number(out, drawn);
 }
 
 static void render_part(
@@ -470,7 +497,7 @@ static void render_part(
 		if (v->taken[part->n])
 			add_value(out, v->taken[part->n], part->place);
 		break;
-	case SEQ: str_addf(out, "%llu", (unsigned long long)v->seq); break;
+	case SEQ: add_number(out, v->seq); break;
 	case UUID: add_uuid(out, v->rng); break;
 	case RAND: add_rand(out, v->rng, part->min, part->span); break;
 	case HEX: add_hex(out, v->rng, part->n); break;

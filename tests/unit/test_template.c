@@ -60,6 +60,8 @@ static const struct rendered {
 	{"[{page.next}]", TEMPLATE_RAW, "[]"}, /* not taken yet */
 	{"{seq}{seq}", TEMPLATE_RAW, "4242"},
 	{"{rand:7-7}{rand:-3--3}{rand:-0-0}", TEMPLATE_RAW, "7-30"},
+	{"{rand:-9223372036854775808--9223372036854775808}", TEMPLATE_RAW, "-9223372036854775808"},
+	{"{rand:9223372036854775807-9223372036854775807}", TEMPLATE_RAW, "9223372036854775807"},
 	/* braces: what closes by nature stays */
 	{"{\"a\":{\"b\":{seq}}}", TEMPLATE_JSON, "{\"a\":{\"b\":42}}"},
 	{"{\"a\":{\"b\":1}}", TEMPLATE_JSON, "{\"a\":{\"b\":1}}"},
@@ -179,6 +181,26 @@ START_TEST(knows_what_it_takes)
 	parse(&t, "{token} {seq}");
 	ck_assert(!template_is_constant(&t) && !template_takes_row(&t) && template_takes_seq(&t));
 	template_release(&t);
+}
+END_TEST
+
+START_TEST(seq_is_written_whole)
+{
+	static const uint64_t NUMBERS[] = {0, 9, 10, 1234567890, UINT64_MAX};
+	static const char *const want[] = {"0", "9", "10", "1234567890", "18446744073709551615"};
+	struct str out = STR_INIT;
+	struct template t;
+
+	parse(&t, "{seq}");
+	for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++) {
+		struct template_values v = {.seq = NUMBERS[i]};
+
+		str_clear(&out);
+		template_render(&t, &v, &out);
+		ck_assert_str_eq(out.p, want[i]);
+	}
+	template_release(&t);
+	str_release(&out);
 }
 END_TEST
 
@@ -347,9 +369,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const ONCE[] = {names_may_be_missing_or_ambiguous, knows_what_it_takes,
-		random_words_have_their_form, rand_is_even_and_keeps_its_bounds,
-		rand_takes_all_of_64_bits, encoding_keeps_placeholders, stays_within_its_text,
-		rendering_allocates_once};
+		seq_is_written_whole, random_words_have_their_form,
+		rand_is_even_and_keeps_its_bounds, rand_takes_all_of_64_bits,
+		encoding_keeps_placeholders, stays_within_its_text, rendering_allocates_once};
 	Suite *suite = suite_create("template");
 	TCase *tc = tcase_create("template");
 	int failed;
