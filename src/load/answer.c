@@ -1,3 +1,4 @@
+#define ZLIB_CONST /* next_in points to const */
 #include "load/answer.h"
 
 #include <stdint.h>
@@ -52,7 +53,7 @@ bool answer_header(const struct answer *a, const char *name, size_t *at, struct 
  */
 static bool unpack(struct http_slice from, int window_bits, struct str *out)
 {
-	z_stream z = {.next_in = (Bytef *)(uintptr_t)from.p, .avail_in = (uInt)from.len};
+	z_stream z = {.next_in = (const Bytef *)from.p, .avail_in = (uInt)from.len};
 	char buffer[16384];
 	int rc;
 

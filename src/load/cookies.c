@@ -116,11 +116,14 @@ static bool read_time(struct http_slice s, struct date *d)
 static int read_month(struct http_slice s)
 {
 	static const char NAMES[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+	int month = 0;
 
-	for (int i = 0; s.len >= 3 && i < 12; i++)
-		if (lower(s.p[0]) == NAMES[i * 3] && lower(s.p[1]) == NAMES[i * 3 + 1] &&
-			lower(s.p[2]) == NAMES[i * 3 + 2])
-			return i;
+	if (s.len < 3)
+		return -1;
+	for (const char *name = NAMES; *name; name += 3, month++)
+		if (lower(s.p[0]) == name[0] && lower(s.p[1]) == name[1] &&
+			lower(s.p[2]) == name[2])
+			return month;
 	return -1;
 }
 
