@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 
@@ -193,7 +194,6 @@ class RawServer:
 
 def self_signed(folder, name="localhost"):
     """(certificate, key) for a name and 127.0.0.1, made by openssl."""
-    import subprocess
     cert, key = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                     "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",

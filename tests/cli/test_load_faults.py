@@ -9,7 +9,6 @@ Expect, and certificates.
 """
 import json
 import os
-import subprocess
 import time
 import unittest
 
@@ -63,10 +62,11 @@ class Faults(harness.Case):
         self.assertLessEqual(whole["finished"], server.counts.answered)
         self.assertLessEqual(server.counts.answered - server.counts.handed, 2 * 6)
         self.assertGreater(whole["errors"]["refused"], 0)
-        # the connections of a killed server end at once, each with its request
+        # the connections of a killed server end at once, each with its request; one more each where
+        # the kernel closes the listening socket a moment after them
         gone = whole["errors"]["closed"] + whole["errors"]["reset"] + whole["errors"]["truncated"]
         self.assertGreaterEqual(gone, 6)
-        self.assertLessEqual(gone, 2 * 6)
+        self.assertLessEqual(gone, 2 * 2 * 6)
         self.assertGreater(result["series"][-1]["completed"], 0)
 
     def test_killed_workers_of_the_lab(self):
@@ -308,7 +308,8 @@ class Faults(harness.Case):
 
     def test_certificates(self):
         cert, key = rawserver.self_signed(self.folder)
-        server = self.server(lambda c: c.answer(rawserver.answer()), tls=rawserver.tls_context(cert, key)).start()
+        tls = rawserver.tls_context(cert, key)
+        server = self.server(lambda c: c.answer(rawserver.answer()), tls=tls).start()
         # a certificate that nobody vouches for: nothing is requested, and the mend is named
         done = self.run_culprit("load", server.url, "-n", 6, "-c", 2, code=1, timeout=20)
         self.assertIn("certificate", done.stderr)
@@ -328,11 +329,13 @@ class Faults(harness.Case):
 
     def test_no_tls_where_tls_is_asked(self):
         """A plain server that is spoken TLS to, and a TLS server that is spoken plain HTTP to."""
-        done = self.run_culprit("load", self.start_lab().replace("http:", "https:") + "/health", "-n", 4, "-c", 2,
-                                "--insecure", "--timeout", "1s", code=1, timeout=20)
+        plain = self.start_lab().replace("http:", "https:")
+        done = self.run_culprit("load", plain + "/health", "-n", 4, "-c", 2, "--insecure", "--timeout", "1s",
+                                code=1, timeout=20)
         self.assertIn("TLS", done.stderr)
         cert, key = rawserver.self_signed(self.folder)
-        server = self.server(lambda c: c.answer(rawserver.answer()), tls=rawserver.tls_context(cert, key)).start()
+        tls = rawserver.tls_context(cert, key)
+        server = self.server(lambda c: c.answer(rawserver.answer()), tls=tls).start()
         whole = self.load(server.url.replace("https:", "http:"), "-n", 4, "-c", 2, code=1)
         self.assertEqual(whole["finished"], 0)
         self.assertEqual(server.counts.requests, 0)
