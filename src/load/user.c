@@ -113,6 +113,7 @@ static void begin(struct load_worker *w, struct load_user *u, uint64_t intended_
 		load_user_retire(u);
 		return;
 	}
+	timer_cancel(&w->timers, &u->timer);
 	choose_step(w, u);
 	w->tally.started++;
 	add_live(&w->started_live);
@@ -182,24 +183,33 @@ static void on_timer(struct timer *t)
 {
 	struct load_user *u = (struct load_user *)((char *)t - offsetof(struct load_user, timer));
 	struct load_worker *w = u->worker;
-	bool first = !u->conn && !u->intended_ns;
+	struct load_conn *c = &w->conns[u->group * w->plan->origins.n];
 
-	if (u->state == USER_BUSY) { /* it has waited for 100 Continue long enough */
+	switch ((enum load_user_state)u->state) {
+	case USER_BUSY: /* it has waited for 100 Continue long enough */
 		load_http1_body(w, u->conn);
-	} else if (u->state == USER_WAITING && first && is_open_loop(w)) {
-		/* Connections are opened before they are needed. */
-		set_free(w, u);
-		load_conn_open(w, &w->conns[u->group * w->plan->origins.n]);
-	} else if (u->state == USER_WAITING) {
+		break;
+	case USER_FREE: /* open loop: connections are opened before they are needed */
+		if (c->state == CONN_CLOSED)
+			load_conn_open(w, c);
+		break;
+	case USER_WAITING:
 		load_worker_turn(w, w->now_ns);
-		begin(w, u, first ? w->now_ns : t->at_ns);
+		begin(w, u, u->intended_ns ? t->at_ns : w->now_ns);
+		break;
+	case USER_QUEUED:
+	case USER_RETIRED: break;
 	}
 }
 
 void load_user_open(struct load_worker *w, struct load_user *u, uint64_t at_ns)
 {
 	u->timer.fire = on_timer;
-	wait_until(w, u, at_ns);
+	if (is_open_loop(w))
+		set_free(w, u);
+	else
+		u->state = USER_WAITING;
+	timer_set(&w->timers, &u->timer, at_ns);
 }
 
 /* ---- what came of it ---- */

@@ -231,8 +231,14 @@ static bool answer_long_head(struct client *c)
 static bool answer_early(struct client *c)
 {
 	say(c, "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-	clock_sleep_ns(50 * NS_PER_MS);
+	clock_sleep_ns(300 * NS_PER_MS);
 	return false;
+}
+
+static bool answer_pause(struct client *c)
+{
+	clock_sleep_ns(10 * NS_PER_MS);
+	return answer_ok(c);
 }
 
 static const struct {
@@ -248,6 +254,7 @@ static const struct {
 	{"head", answer_head},
 	{"big", answer_big},
 	{"slow", answer_slow},
+	{"pause", answer_pause},
 	{"last", answer_last},
 	{"idle", answer_idle},
 	{"404", answer_404},
