@@ -310,12 +310,132 @@ START_TEST(bodies_can_be_dropped_unseen)
 }
 END_TEST
 
+/* What a sink was given, in the order of its coming: "name=value;" and the body. */
+struct heard {
+	char text[512];
+	size_t n;
+};
+
+static void hear(struct heard *h, const char *p, size_t n)
+{
+	ck_assert_uint_lt(h->n + n, sizeof(h->text));
+	memcpy(h->text + h->n, p, n);
+	h->n += n;
+}
+
+static void hear_field(void *arg, struct http_slice name, struct http_slice value)
+{
+	hear(arg, name.p, name.len);
+	hear(arg, "=", 1);
+	hear(arg, value.p, value.len);
+	hear(arg, ";", 1);
+}
+
+static void hear_body(void *arg, const char *p, size_t n)
+{
+	ck_assert_uint_gt(n, 0);
+	hear(arg, p, n);
+}
+
+static const struct hearing {
+	const char *text, *want;
+	bool continued, to_head;
+} HEARINGS[] = {
+	{OK "Content-Length: 5\r\nA:\r\nb: c \t\r\n\r\nhelloX", "Content-Length=5;A=;b=c;hello",
+		false, false},
+	{OK "Content-Length: 5\r\n\r\n", "Content-Length=5;", false, true},
+	{OK "Transfer-Encoding: chunked\r\nA: b\r\n\r\n5;x\r\nhello\r\n8\r\n, "
+	    "\r\nworl\r\n1\r\nd\r\n"
+	    "0\r\nSum: 1\r\n\r\n",
+		"Transfer-Encoding=chunked;A=b;hello, \r\nworld", false, false},
+	{"HTTP/1.1 100 Continue\r\nIn: terim\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" OK
+	 "A: b\r\nContent-Length: 1\r\n\r\nx",
+		"A=b;Content-Length=1;x", true, false},
+	{"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 204 None\r\nA: b\r\n\r\n", "A=b;", false,
+		false},
+	{OK "A: b\r\n\r\nuntil the end", "A=b;until the end", false, false},
+};
+
+START_TEST(a_sink_hears_the_final_answer)
+{
+	const struct hearing *want = &HEARINGS[_i];
+	size_t len = strlen(want->text), used;
+
+	make_guard();
+	for (size_t cut = 0; cut < len; cut++) {
+		struct heard heard = {.n = 0};
+		struct http_sink sink = {hear_field, hear_body, &heard};
+		struct http_response r;
+		enum http_progress progress;
+
+		http_response_init(&r, want->to_head);
+		memcpy(guard - cut, want->text, cut);
+		progress = http_response_feed_to(&r, &sink, guard - cut, cut, &used);
+		if (progress == HTTP_MORE) {
+			memcpy(guard - (len - used), want->text + used, len - used);
+			progress = http_response_feed_to(
+				&r, &sink, guard - (len - used), len - used, &used);
+		}
+		if (progress == HTTP_MORE)
+			progress = http_response_end(&r);
+		ck_assert_msg(progress == HTTP_DONE, "%s: %s", want->text, r.why);
+		ck_assert_str_eq(heard.text, want->want);
+		ck_assert(r.continued == want->continued);
+	}
+}
+END_TEST
+
+START_TEST(a_sink_may_lack_either)
+{
+	static const char text[] = OK "Content-Length: 5\r\n\r\nhello";
+	struct heard heard = {.n = 0};
+	struct http_sink fields = {hear_field, NULL, &heard}, body = {NULL, hear_body, &heard};
+	struct http_response r;
+	size_t used;
+
+	http_response_init(&r, false);
+	ck_assert_int_eq(
+		http_response_feed_to(&r, &fields, text, sizeof(text) - 1, &used), HTTP_DONE);
+	ck_assert_str_eq(heard.text, "Content-Length=5;");
+	http_response_init(&r, false);
+	ck_assert_int_eq(
+		http_response_feed_to(&r, &body, text, sizeof(text) - 1, &used), HTTP_DONE);
+	ck_assert_str_eq(heard.text, "Content-Length=5;hello");
+	ck_assert_uint_eq(used, sizeof(text) - 1);
+}
+END_TEST
+
+/* Not to be remembered with a header block: the next answer may come without it. */
+START_TEST(continued_is_of_one_answer)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\nx";
+	struct http_memo *memo = mem_zalloc(1, sizeof(*memo));
+	struct http_response r;
+	size_t used;
+
+	for (int i = 0; i < 6; i++) {
+		size_t skip = i % 2 ? 25 : 0;
+
+		http_response_init(&r, false);
+		ck_assert_int_eq(
+			http_response_feed(&r, memo, text + skip, sizeof(text) - 1 - skip, &used),
+			HTTP_DONE);
+		ck_assert(r.continued == !skip);
+	}
+	free(memo);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("http_response");
 	TCase *tc = tcase_create("http_response");
 
 	tcase_add_loop_test(tc, samples_split_at_every_byte, 0, N_SAMPLES);
+	tcase_add_loop_test(tc, a_sink_hears_the_final_answer, 0,
+		(int)(sizeof(HEARINGS) / sizeof(HEARINGS[0])));
+	tcase_add_test(tc, a_sink_may_lack_either);
+	tcase_add_test(tc, continued_is_of_one_answer);
 	tcase_add_test(tc, memory_does_not_leak);
 	tcase_add_test(tc, header_blocks_have_a_ceiling);
 	tcase_add_test(tc, chunks_may_be_without_number);
