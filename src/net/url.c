@@ -64,9 +64,19 @@ static int parse_authority(
 {
 	const char *end = p + len, *host_end, *port = NULL;
 
-	if (memchr(p, '@', len))
+	const char *at = memrchr(p, '@', len);
+
+	if (at) /* what is before it may be a secret, and is not repeated */
 		return err_set(err, ERR_USAGE,
-			"%s: a user in a URL is not supported; send it as a header", text);
+			"…%s: a user or password in a URL is not sent; leave out what is before "
+			"the @ and give a header, as Authorization: Basic …",
+			at);
+	for (const char *c = p; c < end; c++)
+		if ((unsigned char)*c > 127)
+			return err_set(err, ERR_USAGE,
+				"%s: the host has letters outside ASCII; write it in punycode, as "
+				"xn--bcher-kva.example for bücher.example",
+				text);
 	if (len && *p == '[') {
 		host_end = memchr(p, ']', len);
 		if (!host_end || (host_end + 1 < end && host_end[1] != ':'))

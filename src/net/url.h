@@ -1,4 +1,4 @@
-/* URLs of services: http://host[:port][/path][?query] (RFC 3986, without user and fragment). */
+/* URLs of services: http[s]://host[:port][/path][?query] (RFC 3986, without user and fragment). */
 #ifndef CULPRIT_NET_URL_H
 #define CULPRIT_NET_URL_H
 

@@ -19,6 +19,12 @@ static const struct good {
 	{"http://example.org/", false, "example.org", "80", "/"},
 	{"HTTP://a:8080/x/y?z=1#part", false, "a", "8080", "/x/y?z=1"},
 	{"https://a", true, "a", "443", "/"},
+	{"HTTPS://a.example/x", true, "a.example", "443", "/x"},
+	{"https://a:8443/x?y", true, "a", "8443", "/x?y"},
+	{"https://[::1]", true, "::1", "443", "/"},
+	{"https://[::1]:8443/", true, "::1", "8443", "/"},
+	{"https://xn--bcher-kva.example", true, "xn--bcher-kva.example", "443", "/"},
+	{"http://a/b\xc3\xbc@c", false, "a", "80", "/b\xc3\xbc@c"},
 	{"http://a?q=1", false, "a", "80", "/?q=1"},
 	{"http://a#f", false, "a", "80", "/"},
 	{"localhost:5001/items", false, "localhost", "5001", "/items"},
@@ -53,6 +59,32 @@ START_TEST(bad_urls)
 
 	ck_assert_msg(url_parse(&u, BAD[_i], &err) == -ERR_USAGE, "'%s' was taken", BAD[_i]);
 	ck_assert_ptr_null(u.host);
+}
+END_TEST
+
+static const struct mend {
+	const char *text, *say;
+} MENDS[] = {
+	{"http://user@a/", "a user or password in a URL is not sent; leave out"},
+	{"https://user:secret@a:81/", "give a header, as Authorization"},
+	{"user:secret@a", "give a header, as Authorization"},
+	{"http://b\xc3\xbc"
+	 "cher.example/",
+		"write it in punycode, as xn--"},
+	{"b\xfc"
+	 "cher.example",
+		"write it in punycode, as xn--"},
+	{"https://\xe4\xbe\x8b.example:81/", "write it in punycode, as xn--"},
+};
+
+START_TEST(refusals_say_the_mend)
+{
+	struct err err = {0};
+	struct url u;
+
+	ck_assert_int_eq(url_parse(&u, MENDS[_i].text, &err), -ERR_USAGE);
+	ck_assert_msg(strstr(err.text, MENDS[_i].say) != NULL, "%s", err.text);
+	ck_assert_ptr_null(strstr(err.text, "secret"));
 }
 END_TEST
 
@@ -210,6 +242,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, good_urls, 0, COUNT(GOOD));
 	tcase_add_loop_test(tc, bad_urls, 0, COUNT(BAD));
+	tcase_add_loop_test(tc, refusals_say_the_mend, 0, COUNT(MENDS));
 	tcase_add_loop_test(tc, query_is_set, 0, COUNT(QUERIES));
 	tcase_add_test(tc, sockets_listen_and_connect);
 	tcase_add_test(tc, unix_sockets_connect);
