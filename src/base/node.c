@@ -129,9 +129,10 @@ static int read_node(struct reader *r, struct node *out, yaml_event_t *event, in
 {
 	out->line = event->start_mark.line + 1;
 	if (depth >= NODE_MAX_DEPTH)
-		return refuse(r, out->line, "too deep; a study has no more than a few levels");
+		return refuse(r, out->line,
+			"too deep; there are no more than a few levels in such a file");
 	if (++r->count > NODE_MAX_COUNT)
-		return refuse(r, out->line, "too many entries for a study file");
+		return refuse(r, out->line, "too many entries for such a file");
 	switch (event->type) {
 	case YAML_SCALAR_EVENT:
 		if (event->data.scalar.anchor ||
@@ -151,7 +152,7 @@ static int read_node(struct reader *r, struct node *out, yaml_event_t *event, in
 	default: break;
 	}
 	return refuse(r, out->line,
-		"anchors (&), aliases (*) and tags (!) are not known in a study file; write the "
+		"anchors (&), aliases (*) and tags (!) are not known here; write the "
 		"value "
 		"out, or put it in quotes");
 }
@@ -170,7 +171,7 @@ static int read_document(struct reader *r, struct node *out)
 		kind = (int)event.type;
 		line = event.start_mark.line + 1;
 		if (kind == YAML_STREAM_END_EVENT)
-			rc = refuse(r, line, "nothing is in it; see docs/study-files.md");
+			rc = refuse(r, line, "nothing is in it");
 		else if (kind != YAML_STREAM_START_EVENT && kind != YAML_DOCUMENT_START_EVENT)
 			rc = read_node(r, out, &event, 0);
 		yaml_event_delete(&event);
@@ -182,7 +183,7 @@ static int read_document(struct reader *r, struct node *out)
 		kind = (int)event.type;
 		if (kind == YAML_DOCUMENT_START_EVENT)
 			rc = refuse(r, event.start_mark.line + 1,
-				"a second document; a study file has one");
+				"a second document; there can be one only");
 		yaml_event_delete(&event);
 	}
 	return rc;
@@ -195,7 +196,8 @@ int node_read(struct node *out, const char *name, const char *data, size_t len, 
 
 	*out = (struct node){0};
 	if (len > NODE_MAX_BYTES)
-		return err_set(err, ERR_USAGE, "%s: larger than 1 MiB, so no study file", name);
+		return err_set(err, ERR_USAGE,
+			"%s: larger than 1 MiB, so not the file that is meant", name);
 	if (!yaml_parser_initialize(&r.parser))
 		return err_set(err, ERR_SYSTEM, "%s: libyaml could not be started", name);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)data, len);

@@ -1,8 +1,8 @@
 /*
- * YAML as a small tree of nodes that know their lines, over libyaml's events. What study files need
- * and no more: one document of maps, lists and texts. Anchors, aliases, tags and merge keys are
- * refused, and everything has a ceiling, so that a file of a few bytes cannot become a tree of
- * millions of nodes.
+ * YAML as a small tree of nodes that know their lines, over libyaml's events. What study files and
+ * scenarios need and no more: one document of maps, lists and texts. Anchors, aliases, tags and
+ * merge keys are refused, and everything has a ceiling, so that a file of a few bytes cannot become
+ * a tree of millions of nodes.
  */
 #ifndef CULPRIT_BASE_NODE_H
 #define CULPRIT_BASE_NODE_H

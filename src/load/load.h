@@ -176,7 +176,7 @@ struct load_target {
 
 enum { LOAD_TARGETS_TIMED = 32 };
 
-/* A check of a scenario, over the window. */
+/* A check of a scenario, over the whole run. */
 struct load_check_result {
 	char *name; /* "login: status 200" */
 	uint64_t passed, failed;

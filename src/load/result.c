@@ -118,12 +118,13 @@ static void add_targets(
 	}
 }
 
+/* Of the whole run: what is checked once, at a login, often falls into the warm-up. */
 static void add_checks(
-	struct load_result *out, const struct load_plan *plan, const struct load_tally *window)
+	struct load_result *out, const struct load_plan *plan, const struct load_collector *c)
 {
 	const struct load_scenario *s = plan->scenario;
 
-	out->n_checks = window->n_checks;
+	out->n_checks = s->n_checks;
 	out->checks = mem_zalloc(out->n_checks + 1, sizeof(*out->checks));
 	for (size_t i = 0; i < s->n_steps; i++)
 		for (size_t k = 0; k < s->steps[i].n_checks; k++) {
@@ -131,8 +132,10 @@ static void add_checks(
 			struct load_check_result *r = &out->checks[check->result];
 
 			r->name = mem_strdup(check->name);
-			r->passed = window->passed[check->result];
-			r->failed = window->failed[check->result];
+			for (int part = 0; part < LOAD_PARTS; part++) {
+				r->passed += c->parts[part].passed[check->result];
+				r->failed += c->parts[part].failed[check->result];
+			}
 		}
 }
 
@@ -194,6 +197,7 @@ void load_result_build(struct load_result *out, const struct load_plan *plan,
 		add_counts(out, &c->parts[part]);
 	for (unsigned i = 0; i < n_workers; i++)
 		add_worker(out, &workers[i], window_s);
+	add_checks(out, plan, c);
 	judge(out, plan, c);
 	cut = out->warmup_ruled ? out->warmup_s : 0;
 	load_tally_init(&window, plan->n_targets, plan->scenario->n_checks);
@@ -202,7 +206,6 @@ void load_result_build(struct load_result *out, const struct load_plan *plan,
 			load_tally_move(&window, &c->parts[part]);
 	add_window(out, &window);
 	add_targets(out, plan, &window);
-	add_checks(out, plan, &window);
 	load_tally_release(&window);
 	take_series(out, c);
 	name_protocol(out, workers, n_workers);

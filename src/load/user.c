@@ -96,7 +96,8 @@ static void choose_step(struct load_worker *w, struct load_user *u)
 		u->step = s->pick_one ? (uint32_t)pick_step(w) : 0;
 		return;
 	}
-	if (!m->in_turn && w->plan->data)
+	/* A user who logs in stays who they are; else each turn is another's. */
+	if (w->plan->data && !m->in_turn && (!s->n_start || !m->at))
 		m->row = load_order_next(&w->row);
 	m->in_turn = true;
 	u->step = (uint32_t)(m->at >= s->n_start && s->pick_one ? pick_step(w) : m->at);
