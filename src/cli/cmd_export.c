@@ -2,7 +2,19 @@
 #include "cli/cli.h"
 #include "cli/stored.h"
 
-static struct cli_format_options options;
+static struct export_options {
+	struct cli_format_options format;
+	bool html;
+} options;
+
+static const struct opt EXPORT_OPTIONS[] = {
+	{0, "csv", OPT_FLAG, offsetof(struct export_options, format.csv), NULL,
+		"its rows: a study's trials, a load's seconds, a ranking's factors", 0, 0, NULL},
+	{0, "json", OPT_FLAG, offsetof(struct export_options, format.json), NULL,
+		"everything that is known of it", 0, 0, NULL},
+	{0, "html", OPT_FLAG, offsetof(struct export_options, html), NULL,
+		"the report of a load, a study or a ranking, one file", 0, 0, NULL},
+	{0}};
 
 static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *err)
 {
@@ -10,17 +22,19 @@ static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *
 	struct str text = STR_INIT;
 	int rc = 0;
 
-	if (options.json == options.csv)
-		return err_set(
-			err, ERR_USAGE, "say which form: --csv for its rows, --json for all of it");
+	if (options.format.json + options.format.csv + options.html != 1)
+		return err_set(err, ERR_USAGE,
+			"say which form: --csv for its rows, --json for all of it, --html for its "
+			"report");
 	rc = stored_read(cli, rest->items[0], &stored, err);
-	if (!rc && options.json) {
+	if (!rc && options.format.json) {
 		json_t *whole = stored_json(&stored);
 
 		cli_print_json(whole);
 		json_decref(whole);
 	} else if (!rc) {
-		rc = stored_csv(&stored, &text, err);
+		rc = options.html ? stored_html(&stored, &text, err)
+				  : stored_csv(&stored, &text, err);
 		if (!rc)
 			cli_print(str_text(&text));
 	}
@@ -32,15 +46,15 @@ static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *
 const struct cmd cmd_export = {
 	.name = "export",
 	.arguments = "RUN",
-	.summary = "print a stored run for other tools, as CSV or JSON",
-	.about = "Prints a stored run: with --csv its rows (a study's trials, a load's seconds, a "
-		 "ranking's factors), with --json everything that is known of it. RUN is its "
-		 "number, "
-		 "or `last`. A study's CSV is what `culprit rank` reads.",
+	.summary = "print a stored run for other tools, as CSV, JSON or HTML",
+	.about =
+		"Prints a stored run: with --csv its rows (a study's trials, a load's seconds, a "
+		"ranking's factors), with --json everything that is known of it, with --html its "
+		"report. RUN is its number, or `last`. A study's CSV is what `culprit rank` reads.",
 	.examples = (const char *const[]){"culprit export 7 --csv > trials.csv",
 		"the trials of study 7 as CSV", "culprit export last --json | jq .machine.cpu",
 		"a field of the newest run", NULL},
-	.sections = (const struct opt_section[]){{NULL, CLI_FORMAT_OPTIONS, &options}, {0}},
+	.sections = (const struct opt_section[]){{NULL, EXPORT_OPTIONS, &options}, {0}},
 	.min_rest = 1,
 	.max_rest = 1,
 	.run = export_run,

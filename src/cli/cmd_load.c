@@ -20,12 +20,6 @@
 #include "report/report.h"
 #include "stats/hdr_log.h"
 
-/* Until search.c has them. */
-#pragma weak load_search_run
-#pragma weak load_search_release
-#pragma weak load_search_to_json
-#pragma weak load_search_from_json
-
 static struct load_options {
 	struct cli_format_options format;
 	struct load_spec spec;
@@ -129,9 +123,6 @@ static int take_goals(struct job *job, struct err *err)
 	}
 	if (!rc && options.max_rate)
 		rc = load_goal_parse(&job->search_goal, options.max_rate, err);
-	if (!rc && options.max_rate && (options.spec.stages || options.spec.requests))
-		rc = err_set(err, ERR_USAGE,
-			"--max-rate tries rates for as long as -d says; leave out --stages and -n");
 	return rc;
 }
 
@@ -215,7 +206,7 @@ static void show_step(void *arg, const struct load_search_step *s)
 	char rate[NUM_TEXT];
 
 	str_addf(&line, "%8s/s %s: ", num_short(s->rate, rate),
-		s->limited ? "not known, the generator was the limit"
+		s->limited ? "not known, too few threads or connections"
 		: s->held  ? "held"
 			   : "missed");
 	load_goal_describe(&job->search_goal, s->value, &line);
@@ -388,6 +379,19 @@ static int conclude(struct job *job, struct err *err)
 	return rc ? rc : check_goals(&l, err);
 }
 
+static void print_search(const struct job *job)
+{
+	struct load_report l = {.spec = &options.spec,
+		.result = &job->result,
+		.search = &job->search,
+		.search_goal = &job->search_goal};
+	struct str text = STR_INIT;
+
+	report_load_search(&text, &job->cli->out, &l);
+	cli_print(text.p);
+	str_release(&text);
+}
+
 static void job_release(struct job *job)
 {
 	json_decref(job->asked);
@@ -397,8 +401,7 @@ static void job_release(struct job *job)
 	free(job->goals);
 	if (job->search_goal.text)
 		load_goal_release(&job->search_goal);
-	if (options.max_rate)
-		load_search_release(&job->search);
+	load_search_release(&job->search);
 	load_result_release(&job->result);
 	free(options.require.items);
 	load_spec_release(&options.spec);
@@ -426,6 +429,8 @@ static int load_cmd_run(struct cli *cli, const struct opt_rest *rest, struct err
 	}
 	if (!rc)
 		rc = conclude(&job, err);
+	else if (job.search.n && cli_format(&options.format) == CLI_TEXT)
+		print_search(&job); /* what was tried in vain */
 	job_release(&job);
 	return rc;
 }

@@ -12,7 +12,7 @@ static const struct opt SHOW_OPTIONS[] = {
 	{0, "json", OPT_FLAG, offsetof(struct show_options, format.json), NULL,
 		"print the whole run as JSON, as `export --json` does", 0, 0, NULL},
 	{0, "html", OPT_TEXT, offsetof(struct show_options, html), "FILE",
-		"write the HTML report of a study or ranking again", 0, 0, NULL},
+		"write the HTML report of a load, a study or a ranking again", 0, 0, NULL},
 	{0}};
 
 static int show_run(struct cli *cli, const struct opt_rest *rest, struct err *err)

@@ -10,7 +10,7 @@
 #include "base/num.h"
 #include "report/phrase.h"
 
-enum { LABEL = 9, NARROW = 20, LINE_EVERY_S = 10 };
+enum { LABEL = 10, NARROW = 20, LINE_EVERY_S = 10 };
 
 /* ---- values over the run ---- */
 

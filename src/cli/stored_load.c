@@ -6,12 +6,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-/* Until search.c has them. */
-#pragma weak load_search_run
-#pragma weak load_search_release
-#pragma weak load_search_to_json
-#pragma weak load_search_from_json
-
 static json_t *required_to_json(const struct load_report *l)
 {
 	json_t *list = json_array();
@@ -41,12 +35,8 @@ json_t *stored_load_json(const struct load_report *l)
 	json_t *json = load_to_json(l->spec, l->result);
 
 	json_object_set_new(json, "required", required_to_json(l));
-	if (l->search) {
-		json_t *search = load_search_to_json(l->search, l->search_goal);
-
-		json_object_set_new(search, "goal", json_string(l->search_goal->text));
-		json_object_set_new(json, "search", search);
-	}
+	if (l->search)
+		json_object_set_new(json, "search", load_search_to_json(l->search, l->search_goal));
 	return json;
 }
 
@@ -95,8 +85,7 @@ void stored_load_release(struct stored_load *s)
 	free(s->goals);
 	if (s->search_goal.text)
 		load_goal_release(&s->search_goal);
-	if (s->report.search)
-		load_search_release(&s->search);
+	load_search_release(&s->search);
 	load_result_release(&s->result);
 	load_spec_release(&s->spec);
 	*s = (struct stored_load){0};

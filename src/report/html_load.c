@@ -16,10 +16,10 @@
 enum {
 	CURVE = 240, /* points of the latency by percentile */
 	SPOTS = 600, /* places of a curve that say what they are */
-	WIDE = 520,
+	WIDE = 760,
 	HIGH = 330,
-	LONG = 760, /* of the plots over time */
-	LOW = 190
+	LOW = 210,  /* of the plots over time */
+	MARGIN = 58 /* that their scales have in common */
 };
 
 static const double LOG_SPAN = 20;
@@ -187,7 +187,7 @@ static void add_header(struct str *out, const struct report_load_page *page)
 /* ---- units of time ---- */
 
 struct unit {
-	const char *name;
+	const char *name, *log_name;
 	double seconds;
 };
 
@@ -195,18 +195,17 @@ struct unit {
 static struct unit unit_for(double most_s)
 {
 	if (most_s >= 1)
-		return (struct unit){"s", 1};
+		return (struct unit){"s", "s, logarithmic", 1};
 	if (most_s >= 1e-3)
-		return (struct unit){"ms", 1e-3};
-	return (struct unit){"µs", 1e-6};
+		return (struct unit){"ms", "ms, logarithmic", 1e-3};
+	return (struct unit){"µs", "µs, logarithmic", 1e-6};
 }
 
 /* ---- latency by percentile ---- */
 
 /* x is 1 / (1 − p): each nine takes the same room. */
-static const struct svg_mark NINES[] = {{1, "0 %"}, {2, "50 %"}, {10, "90 %"}, {100, "99 %"},
-	{1e3, "99.9 %"}, {1e4, "99.99 %"}, {1e5, "99.999 %"}, {1e6, "99.9999 %"},
-	{1e7, "99.99999 %"}};
+static const struct svg_mark NINES[] = {{2, "50 %"}, {10, "90 %"}, {100, "99 %"}, {1e3, "99.9 %"},
+	{1e4, "99.99 %"}, {1e5, "99.999 %"}, {1e6, "99.9999 %"}, {1e7, "99.99999 %"}};
 
 /* The points of a distribution, up to that beyond which one record lies. */
 static size_t percentile_curve(
@@ -228,7 +227,7 @@ static void percentile_spots(
 {
 	struct str tip = STR_INIT;
 
-	for (size_t i = 1; i < sizeof(NINES) / sizeof(NINES[0]) && NINES[i].at <= most; i++) {
+	for (size_t i = 0; i < sizeof(NINES) / sizeof(NINES[0]) && NINES[i].at <= most; i++) {
 		double seconds = (double)hist_percentile(h, 100 * (1 - 1 / NINES[i].at)) / 1e9;
 
 		str_clear(&tip);
@@ -254,18 +253,19 @@ static void percentile_axes(struct svg *s, const struct load_result *r, const st
 	svg_axis_init(&s->y);
 	svg_axis_cover(&s->y, (const double[]){low, high}, 2);
 	svg_axis_finish(&s->y, true, LOG_SPAN);
-	s->y.title = unit->name;
+	s->y.title = s->y.log ? unit->log_name : unit->name;
 }
 
 static void key(struct str *out, const char *class, const char *text)
 {
-	str_addf(out, "<span class=\"key line %s\"></span><span>%s</span> ", class, text);
+	str_addf(out, "<span class=\"keyed\"><span class=\"key line %s\"></span>%s</span> ", class,
+		text);
 }
 
 static void percentile_plot(struct str *out, const struct load_result *r)
 {
 	struct unit unit = unit_for((double)r->latency.max / 1e9);
-	struct svg s = {.out = out, .width = WIDE, .height = HIGH};
+	struct svg s = {.out = out, .width = WIDE, .height = HIGH, .left = MARGIN};
 	bool both = load_words_differ(&r->latency, &r->from_send);
 	double x[CURVE], y[CURVE];
 	size_t n;
@@ -352,8 +352,11 @@ static void add_latency(struct str *out, const struct load_result *r)
 		"<section id=\"latency\">\n<h2>How long the answers took</h2>\n"
 		"<p class=\"sub\">From the intended start of a request to the last byte of its "
 		"answer.</p>\n");
-	if (plot)
+	if (plot) {
+		str_add(out, "<div class=\"stack\">\n");
 		percentile_plot(out, r);
+		str_add(out, "</div>\n");
+	}
 	times_table(out, r);
 	str_add(out, "</section>\n");
 }
@@ -420,7 +423,7 @@ static void timeline_init(struct timeline *t, const struct load_result *r)
 
 static struct svg time_plot(struct str *out, const struct timeline *t, const char *unit)
 {
-	struct svg s = {.out = out, .width = LONG, .height = LOW};
+	struct svg s = {.out = out, .width = WIDE, .height = LOW, .left = MARGIN};
 
 	s.x = (struct svg_axis){.low = t->from, .high = t->to};
 	svg_axis_init(&s.y);
@@ -433,7 +436,7 @@ static void open_time_plot(
 {
 	svg_open(s, "", title, about);
 	if (t->warmup_s > 0)
-		svg_shade(s, t->from, 0, "warm-up, left out");
+		svg_shade(s, t->from, 0, "warm-up");
 }
 
 static void time_spots(struct svg *s, const struct timeline *t, const double *y, const char *unit)
@@ -482,6 +485,7 @@ static void latency_plot(struct str *out, const struct timeline *t)
 	svg_axis_cover(&s.y, t->p99, t->n);
 	svg_axis_cover(&s.y, t->max, t->n);
 	svg_axis_finish(&s.y, true, LOG_SPAN);
+	s.y.title = s.y.log ? t->unit.log_name : t->unit.name;
 	str_add(out, "<figure><figcaption>");
 	key(out, "", "p50");
 	key(out, "two", "p99");

@@ -54,6 +54,14 @@ static void number_cell(struct str *out, double value)
 	str_add(out, "</td>");
 }
 
+static void percent_cell(struct str *out, double value)
+{
+	str_add(out, "<td class=\"num\">");
+	if (isfinite(value))
+		phrase_significant(out, value, 2);
+	str_add(out, "</td>");
+}
+
 static void add_search(struct str *out, const struct load_report *l)
 {
 	struct str text = STR_INIT;
@@ -131,7 +139,7 @@ static void add_targets(struct str *out, const struct load_report *l)
 			"<p class=\"sub\">%s of %s: the busiest, the slowest, and those that "
 			"failed most. <code>culprit export</code> gives them all.</p>\n",
 			num_count((double)n, a), num_count((double)r->n_targets, b));
-	open_table(out, "trials", "targets");
+	open_table(out, "trials targets", "targets");
 	title(out, l->spec->scenario ? "step" : "target", false);
 	for (size_t i = 0; i < sizeof(TITLES) / sizeof(TITLES[0]); i++)
 		title(out, TITLES[i], true);
@@ -148,6 +156,7 @@ static void add_checks(struct str *out, const struct load_result *r)
 	if (!r->n_checks)
 		return;
 	section(out, "checks", "Checks");
+	str_add(out, "<p class=\"sub\">Over the whole run, warm-up included.</p>\n");
 	open_table(out, "times", "checks");
 	title(out, "check", false);
 	title(out, "held", true);
@@ -163,7 +172,7 @@ static void add_checks(struct str *out, const struct load_result *r)
 		str_addf(out, "%s</td>", c->failed ? " <span class=\"tag bad\">failed</span>" : "");
 		count_cell(out, (double)c->passed);
 		count_cell(out, (double)c->failed);
-		number_cell(out, n > 0 ? 100 * (double)c->failed / n : NAN);
+		percent_cell(out, n > 0 ? 100 * (double)c->failed / n : NAN);
 		str_add(out, "</tr>\n");
 	}
 	close_table(out);
@@ -187,7 +196,7 @@ static void errors_table(struct str *out, const struct load_result *r)
 			continue;
 		str_addf(out, "<tr><th scope=\"row\">%s</th>", LOAD_ERROR_WORDS[i]);
 		count_cell(out, (double)r->errors[i]);
-		number_cell(out, 100 * (double)r->errors[i] / all);
+		percent_cell(out, 100 * (double)r->errors[i] / all);
 		str_add(out, "<td class=\"text\">");
 		str_add_html(out, LOAD_ERROR_TEXTS[i]);
 		str_add(out, *mend ? "; " : "");
@@ -248,7 +257,8 @@ static const struct {
 	{"Sent late by", "How far behind its schedule the generator sent; it should be far below "
 			 "the latency."},
 	{"Warm-up", "By rule, as much of the start is left out as makes the mean of the rest "
-		    "surest (MSER-5, White et al. 1997), and only where it differs from it."},
+		    "surest (MSER-5; White, Cobb and Spratt 2000), and only where it differs from "
+		    "that rest."},
 	{"p99", "99&#160;% took at most so long. A percentile is shown where at least one record "
 		"lies beyond it."},
 };

@@ -45,14 +45,15 @@ void load_words_what(struct str *out, const struct load_spec *spec)
 
 static void add_schedule(struct str *out, const struct load_spec *spec)
 {
+	char number[NUM_TEXT];
+
 	if (!spec->stages && spec->rate <= 0)
 		return;
 	str_add(out, ", open loop: ");
 	if (spec->stages)
 		str_addf(out, "stages %s", spec->stages);
 	else {
-		phrase_significant(out, spec->rate, spec->rate >= 1000 ? 4 : 3);
-		str_add(out, " requests/s");
+		str_addf(out, "%s requests/s", num_short(spec->rate, number));
 	}
 	if (spec->arrivals == LOAD_POISSON)
 		str_add(out, ", Poisson arrivals");
@@ -112,11 +113,8 @@ void load_words_count(struct str *out, const struct load_spec *spec, const struc
 
 	add_count(out, (double)r->completed, "answer", "answers");
 	str_addf(out, " in %s", num_duration(r->seconds, text));
-	if (spec->rate > 0 && !spec->stages) {
-		str_add(out, ", asked for ");
-		phrase_significant(out, spec->rate, 4);
-		str_add(out, "/s");
-	}
+	if (spec->rate > 0 && !spec->stages)
+		str_addf(out, ", asked for %s/s", num_short(spec->rate, text));
 	if (r->stopped)
 		str_add(out, ", ended early");
 }
@@ -152,7 +150,7 @@ void load_words_protocol(struct str *out, const struct load_result *r)
 		add_count(out, (double)r->handshakes, "handshake", "handshakes");
 		if (r->resumed) {
 			str_add(out, ", ");
-			add_count(out, (double)r->resumed, "of them resumed", "of them resumed");
+			add_count(out, (double)r->resumed, "resumed", "resumed");
 		}
 	}
 }
@@ -264,8 +262,8 @@ void load_words_search(struct str *out, const struct load_report *l)
 		if (isfinite(s->missed))
 			str_addf(out, "; at %s it was missed", num_short(s->missed, number));
 	}
-	str_add(out, s->limited ? ". Above that the generator was the limit, not the service: the "
-				  "service may do more."
+	str_add(out, s->limited ? ". Above that the generator or the number of its connections was "
+				  "the limit: with more (-t, -c) the service may do more."
 		     : s->stopped ? "; the search was ended early."
 				  : ".");
 }

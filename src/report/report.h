@@ -37,6 +37,8 @@ struct load_report {
 
 /* Terminal: a summary that is read in five seconds. */
 void report_load(struct str *out, const struct term *term, const struct load_report *l);
+/* Its part on the search alone: the rates that were tried, and what that came to. */
+void report_load_search(struct str *out, const struct term *term, const struct load_report *l);
 
 /* A trial as the HTML report's table shows it. */
 struct report_trial {

@@ -337,7 +337,7 @@ static void set_margins(struct svg *s)
 	s->top = s->y.title ? 24 : 10;
 	s->bottom = 24 + (s->x.title ? 16 : 0);
 	n = y_ticks(s, ticks);
-	s->left = (double)widest_label(ticks, n) * (CHAR + .5) + 12;
+	s->left = fmax(s->left, (double)widest_label(ticks, n) * (CHAR + .5) + 12);
 	if (s->x.words && is_rotated(s)) {
 		size_t chars = longest_word(&s->x);
 

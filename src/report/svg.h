@@ -32,7 +32,8 @@ struct svg_axis {
 struct svg {
 	struct str *out;
 	double width, height;            /* of the drawing, in units of about a pixel */
-	double left, right, top, bottom; /* margins, set by svg_open() */
+	double left, right, top, bottom; /* margins, set by svg_open(); left is kept where it is
+					    larger, so that drawings below each other line up */
 	struct svg_axis x, y;
 };
 

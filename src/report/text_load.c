@@ -294,7 +294,7 @@ static void add_checks(struct str *out, const struct term *term, const struct lo
 	if (!r->n_checks)
 		return;
 	str_add_char(out, '\n');
-	term_add(out, term, TERM_DIM, "checks");
+	term_add(out, term, TERM_DIM, "checks, over the whole run");
 	str_add_char(out, '\n');
 	for (int good = 0; good < 2; good++)
 		for (size_t i = 0; i < r->n_checks && shown < CHECKS; i++)
@@ -396,10 +396,11 @@ static void add_goals(struct str *out, const struct term *term, const struct loa
 	str_release(&text);
 }
 
-static void add_search(struct str *out, const struct term *term, const struct load_report *l)
+void report_load_search(struct str *out, const struct term *term, const struct load_report *l)
 {
 	struct table t = TABLE_INIT;
 	struct str text = STR_INIT;
+	char number[NUM_TEXT];
 
 	table_column(&t, "asked", TABLE_RIGHT);
 	table_column(&t, "came", TABLE_RIGHT);
@@ -408,12 +409,8 @@ static void add_search(struct str *out, const struct term *term, const struct lo
 	for (size_t i = 0; i < l->search->n; i++) {
 		const struct load_search_step *s = &l->search->steps[i];
 
-		phrase_significant(&text, s->rate, 4);
-		table_cell(&t, text.p);
-		str_clear(&text);
-		phrase_significant(&text, s->achieved, 4);
-		table_cell(&t, text.p);
-		str_clear(&text);
+		table_cell(&t, num_short(s->rate, number));
+		table_cell(&t, num_short(s->achieved, number));
 		table_cell(&t, s->limited ? "not known" : s->held ? "held" : "missed");
 		load_goal_describe(l->search_goal, s->value, &text);
 		phrase_plain(&text, term);
@@ -424,7 +421,6 @@ static void add_search(struct str *out, const struct term *term, const struct lo
 	add_styled(out, term, TERM_BOLD, "", &text);
 	str_add_char(out, '\n');
 	table_render(&t, term, out);
-	str_add(out, "\nThe run at that rate:\n");
 	table_release(&t);
 	str_release(&text);
 }
@@ -434,8 +430,10 @@ void report_load(struct str *out, const struct term *term, const struct load_rep
 	const struct load_result *r = l->result;
 	struct str text = STR_INIT;
 
-	if (l->search)
-		add_search(out, term, l);
+	if (l->search) {
+		report_load_search(out, term, l);
+		str_add(out, "\nThe run at that rate:\n");
+	}
 	add_asked(out, term, l->spec);
 	add_rate(out, term, l);
 	add_failed(out, term, r);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "html_reader.h"
 #include "report/load_words.h"
 #include "report/report.h"
 #include "report_load_fixture.h"
@@ -29,12 +30,12 @@ static void look(const char *name, const struct str *text)
 
 static void assert_has(const char *text, const char *part)
 {
-	ck_assert_msg(strstr(text, part), "'%s' is not in:\n%s", part, text);
+	ck_assert_msg(strstr(text, part), "'%s' is not in:\n%.3000s", part, text);
 }
 
 static void assert_lacks(const char *text, const char *part)
 {
-	ck_assert_msg(!strstr(text, part), "'%s' is in:\n%s", part, text);
+	ck_assert_msg(!strstr(text, part), "'%s' is in:\n%.3000s", part, text);
 }
 
 static const struct term TERMS[] = {{true, true, true, 80}, {true, true, true, 120},
@@ -141,8 +142,7 @@ START_TEST(open_loop_says_what_waited_where)
 	assert_has(text, "\nTLS ");
 	assert_has(text, "\nsent late ");
 	assert_has(text, "asked for 2,000/s");
-	assert_has(text, "h2 over TLSv1.3 (TLS_AES_256_GCM_SHA384): 100 handshakes, 99 of them "
-			 "resumed");
+	assert_has(text, "h2 over TLSv1.3 (TLS_AES_256_GCM_SHA384): 100 handshakes, 99");
 	/* 12 of 40, among them the one that failed */
 	assert_has(text, "12 of 40: the busiest, the slowest, and those that failed most");
 	assert_has(text, "GET /catalogue/items/20 ");
@@ -155,7 +155,8 @@ START_TEST(checks_that_failed_come_first)
 	char *text = text_of(FIXTURE_SCENARIO, &TERMS[2]);
 
 	ck_assert_ptr_eq(strstr(text, "scenario shop.yaml, 100 users\n"), text);
-	assert_has(text, "checks\n  x cart: /total is 12.5, failed 31 of 4,031 times (0.77 %)\n"
+	assert_has(text, "checks, over the whole run\n  x cart: /total is 12.5, failed 31 of 4,031 "
+			 "times (0.77 %)\n"
 			 "    login: status 200, held each time\n"
 			 "    pay: latency < 200ms, was not reached\n");
 	free(text);
@@ -194,6 +195,99 @@ START_TEST(targets_are_picked)
 	ck_assert_uint_eq(load_words_targets(&r, 12, shown), 5);
 	r.n_targets = 40;
 	load_fixture_release(&spec, &r);
+}
+END_TEST
+
+/* ---- the page ---- */
+
+static char *page_of(enum load_fixture which, bool searched)
+{
+	struct load_search_step steps[] = {
+		{.rate = 100, .achieved = 99.8, .value = .012, .held = true},
+		{.rate = 200, .achieved = 140, .value = .4}};
+	struct load_search search = {
+		.steps = steps, .n = 2, .best = 100, .missed = 200, .limited = true};
+	struct load_spec spec;
+	struct load_result r;
+	struct load_goal goals[2];
+	struct err err;
+	struct report_load_page page = {.title = "http://127.0.0.1:5001/?a=<1>&b",
+		.command = "culprit load 'http://127.0.0.1:5001/?a=<1>&b' -c 100",
+		.started = "2026-11-21 11:20:03",
+		.run = 12,
+		.machine = json_pack("{s:s, s:i}", "cpu", "AMD <1 & 2>", "cores", 2)};
+	struct str out = STR_INIT;
+	char name[40];
+
+	load_fixture_init(which, &spec, &r);
+	ck_assert_int_eq(load_goal_parse(&goals[0], "p99<1s", &err), 0);
+	ck_assert_int_eq(load_goal_parse(&goals[1], "errors<=0", &err), 0);
+	page.load = (struct load_report){.spec = &spec,
+		.result = &r,
+		.goals = goals,
+		.n_goals = 2,
+		.search = searched ? &search : NULL,
+		.search_goal = &goals[0]};
+	report_load_html(&out, &page);
+	snprintf(name, sizeof(name), "load-%s%s.html", NAMES[which], searched ? "-search" : "");
+	look(name, &out);
+	html_assert_well_formed(out.p);
+	html_assert_alone(out.p);
+	for (size_t i = 0; i < 2; i++)
+		load_goal_release(&goals[i]);
+	json_decref((json_t *)page.machine);
+	load_fixture_release(&spec, &r);
+	return str_take(&out);
+}
+
+START_TEST(pages_are_whole)
+{
+	for (int which = 0; which < N_LOAD_FIXTURES; which++) {
+		char *html = page_of(which, false);
+
+		assert_lacks(html, "<1");
+		assert_has(html, "AMD &lt;1 &amp; 2&gt;");
+		assert_has(html, "<span>-c</span> <span>100</span>");
+		free(html);
+	}
+}
+END_TEST
+
+START_TEST(a_page_says_what_the_text_says)
+{
+	char *html = page_of(FIXTURE_BAD, false);
+
+	assert_has(
+		html, "<h1>12,340 requests/s&#160;± 0.8&#160;%, half of them within 7.99&#160;ms");
+	assert_has(html, "<li>The generator was the limit: ");
+	assert_has(html, "<li>The rate was not steady: ");
+	assert_has(html, "<span class=\"tag bad\">missed</span>errors were");
+	assert_has(html, "<span class=\"tag good\">held</span>p99 was");
+	assert_has(html, "Failures over time");
+	assert_has(html, "class=\"shade\"");
+	assert_has(html, "<th scope=\"row\">503</th>");
+	free(html);
+	html = page_of(FIXTURE_OPEN, false);
+	assert_has(html, "<path class=\"line two\""); /* from the send */
+	assert_has(html, "<path class=\"line asked\"");
+	assert_has(html, "/<wbr/>with/<wbr/>a/<wbr/>path");
+	assert_has(html, "99.99 %");
+	assert_lacks(html, "Failures over time");
+	free(html);
+	html = page_of(FIXTURE_SCENARIO, false);
+	assert_has(html, "<h2>Steps</h2>");
+	assert_has(html, "cart: /total is 12.5 <span class=\"tag bad\">failed</span>");
+	free(html);
+	html = page_of(FIXTURE_NOTHING, false);
+	assert_has(html, "<h1>Nothing succeeded: 5 requests failed (100&#160;%).</h1>");
+	assert_lacks(html, "<svg");
+	free(html);
+	html = page_of(FIXTURE_OPEN, true);
+	assert_has(html,
+		"<h1>100 requests/s is the highest rate at which p99&lt;1s held; at 200 it "
+		"was missed. Above that the generator or the number of its");
+	assert_has(html, "Rates that were tried");
+	free(html);
 }
 END_TEST
 
@@ -337,5 +431,6 @@ END_TEST
 
 UNIT_MAIN("report_load", reads_well_on_every_terminal, says_the_rate_with_its_interval,
 	doubts_come_before_the_latency, open_loop_says_what_waited_where,
-	checks_that_failed_come_first, nothing_succeeded, targets_are_picked, json_keeps_everything,
-	json_keeps_the_spec, json_of_an_earlier_version)
+	checks_that_failed_come_first, nothing_succeeded, targets_are_picked, pages_are_whole,
+	a_page_says_what_the_text_says, json_keeps_everything, json_keeps_the_spec,
+	json_of_an_earlier_version)
