@@ -74,6 +74,7 @@ static void record_drop(struct h2 *h, struct record *r)
 	if (r->next)
 		r->next->prev = r->prev;
 	free(r->body);
+	r->body = NULL;
 	r->id = 0;
 	r->next = h->spare;
 	h->spare = r;
@@ -99,16 +100,20 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	return 0;
 }
 
-/* nghttp2 has checked that it is three digits and the first of its block. */
-static void read_status(struct h2 *h, struct record *r, const uint8_t *p)
+/* nghttp2 has checked that it is three digits, and the first of its block. False outside 100 to
+ * 599, as in HTTP/1.1. */
+static bool read_status(struct h2 *h, struct record *r, const uint8_t *p)
 {
 	unsigned status =
 		(unsigned)(p[0] - '0') * 100 + (unsigned)(p[1] - '0') * 10 + (unsigned)(p[2] - '0');
 
-	if (status < 200 || r->began)
-		return;
-	r->began = r->in_answer = true;
-	h->events.began(h->events.arg, r->user, status);
+	if (status < 100 || status > 599)
+		return false;
+	if (status >= 200 && !r->began) {
+		r->began = r->in_answer = true;
+		h->events.began(h->events.arg, r->user, status);
+	}
+	return true;
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
@@ -125,8 +130,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	if (r->n_fields_bytes > FIELDS_MAX)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
 	if (name_len == 7 && value_len == 3 && !memcmp(name, ":status", 7))
-		read_status(h, r, value);
-	else if (r->in_answer && h->events.field)
+		return read_status(h, r, value) ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (r->in_answer && h->events.field)
 		h->events.field(h->events.arg, r->user,
 			(struct http_slice){(const char *)name, name_len},
 			(struct http_slice){(const char *)value, value_len});
@@ -319,17 +324,24 @@ struct h2 *h2_new(const struct h2_events *events)
 	return h;
 }
 
+static void free_records(struct record *r)
+{
+	while (r) {
+		struct record *next = r->next;
+
+		free(r->body);
+		free(r);
+		r = next;
+	}
+}
+
 void h2_free(struct h2 *h)
 {
 	if (!h)
 		return;
 	nghttp2_session_del(h->session);
-	while (h->open)
-		record_drop(h, h->open);
-	for (struct record *r = h->spare, *next; r; r = next) {
-		next = r->next;
-		free(r);
-	}
+	free_records(h->open);
+	free_records(h->spare);
 	free(h->fields);
 	free(h->out);
 	free(h);
@@ -337,7 +349,7 @@ void h2_free(struct h2 *h)
 
 static uint8_t *bytes(const char *p)
 {
-	return (uint8_t *)(uintptr_t)p; /* nghttp2 copies them, and takes no const */
+	return (uint8_t *)p; /* nghttp2 copies them, and takes no const */
 }
 
 int h2_request(struct h2 *h, const struct h2_field *fields, size_t n, const char *body,

@@ -39,7 +39,7 @@ static void began(void *arg, void *stream, unsigned status)
 	struct told *t = stream;
 
 	(void)arg;
-	if (t->began || t->ended || status < 200 || status > 999)
+	if (t->began || t->ended || status < 200 || status > 599)
 		abort();
 	t->began = true;
 }

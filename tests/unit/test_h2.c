@@ -136,8 +136,8 @@ static void serve(struct pair *p, struct serving *v)
 		answer(p, v, "200", "5", 5, 50);
 	else if (!strcmp(path, "/too-many-fields"))
 		answer(p, v, "200", "5", 5, 70);
-	else if (!strcmp(path, "/status"))
-		answer(p, v, "2x0", "5", 5, 0);
+	else if (!strncmp(path, "/status/", 8))
+		answer(p, v, path + 8, "5", 5, 0);
 	else if (!strcmp(path, "/refused"))
 		nghttp2_submit_rst_stream(
 			p->server, NGHTTP2_FLAG_NONE, v->id, NGHTTP2_REFUSED_STREAM);
@@ -418,7 +418,11 @@ static const struct expected {
 	{"GET", "/long", 0, 200, 1, 0, H2_BROKEN, NGHTTP2_PROTOCOL_ERROR + 1},
 	{"GET", "/no-body", 0, 200, 1, 0, H2_BROKEN, NGHTTP2_PROTOCOL_ERROR + 1},
 	{"GET", "/too-many-fields", 0, 200, 62, 0, H2_BROKEN, NGHTTP2_INTERNAL_ERROR + 1},
-	{"GET", "/status", 0, 0, 0, 0, H2_BROKEN, NGHTTP2_PROTOCOL_ERROR + 1},
+	{"GET", "/status/2x0", 0, 0, 0, 0, H2_BROKEN, NGHTTP2_PROTOCOL_ERROR + 1},
+	{"GET", "/status/089", 0, 0, 0, 0, H2_BROKEN, NGHTTP2_INTERNAL_ERROR + 1},
+	{"GET", "/status/600", 0, 0, 0, 0, H2_BROKEN, NGHTTP2_INTERNAL_ERROR + 1},
+	{"GET", "/status/101", 0, 0, 0, 0, H2_BROKEN, NGHTTP2_PROTOCOL_ERROR + 1},
+	{"GET", "/status/599", 0, 599, 1, 5, H2_DONE, 0},
 };
 
 enum { N_EXPECTED = sizeof(EXPECTED) / sizeof(EXPECTED[0]) };
