@@ -135,6 +135,20 @@ static int check_readable(const char *file, struct err *err)
 	return access(file, R_OK) ? err_errno(err, ERR_USAGE, errno, "cannot read %s", file) : 0;
 }
 
+/* OpenSSL reads a certificate's extensions when it first needs them. All of them now: then threads
+ * only ever read the store. */
+static void read_extensions(X509_STORE *store)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+		if (certificate)
+			X509_check_purpose(certificate, -1, 0);
+	}
+}
+
 static int load_ca(SSL_CTX *ctx, const struct tls_options *o, struct err *err)
 {
 	if (o->insecure) {
@@ -153,6 +167,7 @@ static int load_ca(SSL_CTX *ctx, const struct tls_options *o, struct err *err)
 			"it must hold certificates in PEM form");
 	/* Who names a certificate trusts it, whoever signed it. */
 	X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN);
+	read_extensions(SSL_CTX_get_cert_store(ctx));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,6 +335,59 @@ START_TEST(sessions_are_resumed)
 }
 END_TEST
 
+struct alone {
+	const struct sock_address *to;
+	struct tls_config *config;
+	int resumed;
+};
+
+/* A thread of its own, with a slot of its own. */
+static void *connect_often(void *arg)
+{
+	struct alone *a = arg;
+	struct tls_session *slot = NULL;
+
+	for (int i = 0; i < 10; i++) {
+		int fd = sock_connect(a->to);
+		struct tls *t = tls_new(a->config, fd, "localhost");
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		char line[256];
+		int rc;
+
+		tls_use_session(t, &slot);
+		while ((rc = tls_handshake(t)) == TLS_AGAIN)
+			poll(&p, 1, PATIENCE_MS);
+		if (rc == TLS_DONE && tls_write(t, "who\n", 4) == 4)
+			while (tls_read(t, line, sizeof(line)) == TLS_AGAIN)
+				poll(&p, 1, PATIENCE_MS);
+		a->resumed += tls_resumed(t);
+		tls_free(t);
+		close(fd);
+	}
+	tls_session_free(slot);
+	return NULL;
+}
+
+START_TEST(threads_share_a_configuration)
+{
+	struct sock_address to = start_server("self", NULL, NULL);
+	struct tls_options o = {.ca_file = in_folder("self.crt"), .resume = true};
+	struct tls_config *c = config(o);
+	struct alone alone[3];
+	pthread_t threads[3];
+
+	for (int i = 0; i < 3; i++) {
+		alone[i] = (struct alone){.to = &to, .config = c};
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, connect_often, &alone[i]), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], NULL);
+		ck_assert_int_eq(alone[i].resumed, 9); /* all but the first */
+	}
+	tls_config_free(c);
+}
+END_TEST
+
 START_TEST(protocols_are_agreed)
 {
 	static const char *const BOTH[] = {"h2", "http/1.1", NULL};
@@ -560,6 +614,7 @@ int main(void)
 	tcase_add_test(tc, clients_show_certificates);
 	tcase_add_test(tc, files_are_judged);
 	tcase_add_test(tc, sessions_are_resumed);
+	tcase_add_test(tc, threads_share_a_configuration);
 	tcase_add_test(tc, protocols_are_agreed);
 	tcase_add_test(tc, much_through_a_narrow_socket);
 	tcase_add_test(tc, a_write_takes_what_the_socket_takes);
