@@ -4,11 +4,14 @@ times, and against what a stall must look like by arithmetic.
 Every request of a run is in both histograms (their counts are compared first), and its time as the
 engine has it, from its send to its last byte, holds the lab's, from its last byte read to its answer
 handed over. So each percentile of the engine's is at least the lab's in every run: that bound is exact,
-up to the width of a bucket (0.1 %). Above, the engine may have 1 % or 20 us more, and WAKING_MS: on idle
-cores the kernel wakes the lab, and then the engine, 40 to 70 us late each. Another process that takes
-the core from the engine makes the upper percentiles of a run late without fault of the engine's; so a
-run that breaks the upper bound is repeated, and three such runs in a row fail. A defect shows in each
-run; if noise spoils one run in ten, a false alarm comes once in a thousand.
+up to the width of a bucket (0.1 %). Above, the engine may have 1 % or 20 us more. What is between the two
+is the kernel: it takes the bytes over and wakes the lab, and then the engine, which on idle cores was
+30 to 160 us in all; the delays here are long enough for 1 % to be more than that.
+
+Another process that takes the core from the engine makes the upper percentiles of a run late without
+fault of the engine's, so where it is permitted lab and engine run before all others, and a run that
+breaks the upper bound is repeated; three in a row fail. A defect shows in each run; if noise spoils one
+run in twenty, a false alarm comes once in 8,000.
 """
 import contextlib
 import json
@@ -21,7 +24,6 @@ import harness
 
 SUB_BITS = 11
 PERCENTS = {"p50": 50, "p75": 75, "p90": 90, "p95": 95, "p99": 99, "p99_9": 99.9, "p99_99": 99.99}
-WAKING_MS = 0.15
 TRIES = 3
 
 
@@ -109,7 +111,7 @@ class TruthCase(harness.Case):
                 continue  # too few beyond it to be more than the luck of one request
             truth, shown = percentile_ms(times, percent), result[f"{name}_ms"][key]
             self.assertGreaterEqual(shown, truth * (1 - 0.001), f"{name} {key} is below the truth")
-            if shown > truth + max(0.01 * truth, 0.02) + WAKING_MS:
+            if shown > truth + max(0.01 * truth, 0.02):
                 high.append(f"{name} {key}: {shown:.3f} ms, the lab had {truth:.3f}")
         return high
 
@@ -126,40 +128,40 @@ class TruthCase(harness.Case):
 class Truth(TruthCase):
     def test_closed_loop(self):
         lab = self.start_truth("--seed", 1)
-        self.hold(lab, "/fixed?delay=0.02", "-c", 20, "-n", 1000)
-        self.hold(lab, "/bimodal?low=0.01&high=0.05&fraction=0.15", "-c", 100, "-n", 4000)
+        self.hold(lab, "/fixed?delay=0.03", "-c", 20, "-n", 1000)
+        self.hold(lab, "/bimodal?low=0.02&high=0.06&fraction=0.15", "-c", 100, "-n", 4000)
         self.hold(lab, "/lognormal?median=0.02&sigma=0.5", "-c", 50, "-n", 4000)
         self.hold(lab, "/lognormal?median=0.02&sigma=0.5", "-c", 200, "-n", 25000)
 
     def test_open_loop(self):
         lab = self.start_truth("--seed", 2)
-        for path in ("/bimodal?low=0.01&high=0.05&fraction=0.15", "/lognormal?median=0.02&sigma=0.5"):
+        for path in ("/bimodal?low=0.02&high=0.06&fraction=0.15", "/lognormal?median=0.03&sigma=0.5"):
             self.hold(lab, path, "-c", 300, "-n", 3000, "-r", 2000)
-        self.hold(lab, "/lognormal?median=0.02&sigma=0.5", "-c", 400, "-n", 3000, "-r", 2000,
+        self.hold(lab, "/lognormal?median=0.03&sigma=0.5", "-c", 400, "-n", 3000, "-r", 2000,
                   "--arrivals", "poisson")
 
 
 class Stall(TruthCase):
     """A stall of 200 ms ends each half second. Of requests whose intended starts are spread evenly over
     whole periods, a share of 0.4 waits for the rest of a stall, which is uniform: the percentile p is
-    200 ms - 500 ms * (1 - p), and the delay of 1 ms, or the delay alone below p60."""
-    STALL_MS, EVERY_MS, DELAY_MS = 200, 500, 1
+    200 ms - 500 ms * (1 - p), and the delay, or the delay alone below p60."""
+    STALL_MS, EVERY_MS = 200, 500
 
     def start_stalling(self):
         return self.start_truth("--stall", f"{self.STALL_MS}ms", "--stall-every", f"{self.EVERY_MS}ms")
 
-    PATH = "/fixed?delay=0.001"
-
     def expected_ms(self, percent):
-        return self.DELAY_MS + max(0, self.STALL_MS - self.EVERY_MS * (1 - percent / 100))
+        """Without the delay."""
+        return max(0, self.STALL_MS - self.EVERY_MS * (1 - percent / 100))
 
-    def misses(self, result, backlog=0):
+    def misses(self, result, delay_ms, backlog=0):
         """A grid of arrivals 1 ms apart, and 200 answers of up to 20 us each at the end of a stall, may
         move a percentile by 1 and 4 ms. Who came t into a stall may wait for t * backlog more."""
         missed = []
         for key, percent in PERCENTS.items():
-            want, shown = self.expected_ms(percent), result["latency_ms"][key]
-            behind = backlog * (self.STALL_MS - want) if want > self.DELAY_MS else 0
+            waited, shown = self.expected_ms(percent), result["latency_ms"][key]
+            want = waited + delay_ms
+            behind = backlog * (self.STALL_MS - waited) if waited else 0
             if not want * 0.99 - 1.5 <= shown <= want * 1.01 + 5 + behind:
                 missed.append(f"{key}: {shown:.3f} ms, by arithmetic {want:.3f}")
         return missed
@@ -168,8 +170,8 @@ class Stall(TruthCase):
         lab = self.start_stalling()
         for _ in range(TRIES):
             # connections enough that all requests of a stall are truly sent
-            result, times = self.load(lab, self.PATH, "-c", 400, "-n", 2000, "-r", 1000)
-            missed = self.misses(result) + self.compare(result, times, "from_send")
+            result, times = self.load(lab, "/fixed?delay=0.03", "-c", 400, "-n", 2000, "-r", 1000)
+            missed = self.misses(result, 30) + self.compare(result, times, "from_send")
             if not missed:
                 return
         self.fail("\n".join(missed))
@@ -178,7 +180,7 @@ class Stall(TruthCase):
         """Ten connections cannot send what falls into a stall; it waits, and the waiting counts."""
         lab = self.start_stalling()
         for _ in range(TRIES):
-            result, _ = self.load(lab, self.PATH, "-c", 10, "-n", 2000, "-r", 1000)
+            result, _ = self.load(lab, "/fixed?delay=0.001", "-c", 10, "-n", 2000, "-r", 1000)
             sent = buckets(result["histograms"]["from_send"]["buckets"])
             intended = buckets(result["histograms"]["latency"]["buckets"])
             # 2 s of arrivals have 4 stalls, or 5 of which two are cut; each connection waits once in each
@@ -186,14 +188,14 @@ class Stall(TruthCase):
             # 100 of each 500 come in the first half of a stall
             self.assertGreaterEqual(count_above(intended, self.STALL_MS / 2), 390)
             # 10 connections answer some 9,000 a second, 5,000 at least, of a backlog of 1,000 a second
-            missed = self.misses(result, backlog=1 / 5)
+            missed = self.misses(result, 1, backlog=1 / 5)
             if not [m for m in missed if not m.startswith("p50")]:
                 return
         self.fail("\n".join(missed))
 
     def test_closed_loop_shows_it_once_a_connection(self):
         lab = self.start_stalling()
-        result = json.loads(self.run_culprit("load", lab + self.PATH, "-c", 10, "-d", "2s",
+        result = json.loads(self.run_culprit("load", lab + "/fixed?delay=0.001", "-c", 10, "-d", "2s",
                                              "--warmup", 0, "--json").stdout)
         waited = count_above(buckets(result["histograms"]["latency"]["buckets"]), self.STALL_MS * 0.6)
         self.assertIn(waited, (30, 40, 50))
