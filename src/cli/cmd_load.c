@@ -285,7 +285,7 @@ static int nothing_succeeded(
 			"service or allow more with --timeout",
 			what.p, (double)spec->timeout_ns / 1e9, count);
 	else if (worst == LOAD_TLS && r->why[0])
-		rc = err_set(err, ERR_SERVICE, "%s: nothing succeeded: %s", what.p, r->why);
+		rc = err_set(err, ERR_SERVICE, "%s: nothing succeeded: TLS: %s", what.p, r->why);
 	else {
 		const char *mend = load_words_mend((enum load_error)worst);
 

@@ -190,7 +190,7 @@ static void errors_table(struct str *out, const struct load_result *r)
 	title(out, "what it means", false);
 	open_rows(out);
 	for (enum load_error i = 0; i < LOAD_N_ERRORS; i++) {
-		const char *mend = load_words_mend(i);
+		const char *mend = load_words_mend_of(i, r);
 
 		if (!r->errors[i])
 			continue;

@@ -225,9 +225,8 @@ static bool tls_sentence(struct str *out, const struct load_spec *spec, const st
 	(void)spec;
 	if (!r->errors_all[LOAD_TLS] || !r->why[0])
 		return false;
-	str_add(out, r->why);
-	if (r->why[strlen(r->why) - 1] != '.')
-		str_add_char(out, '.');
+	str_addf(out, "TLS failed: %s%s", r->why,
+		strchr(".?!", r->why[strlen(r->why) - 1]) ? "" : ".");
 	return true;
 }
 
@@ -266,6 +265,12 @@ void load_words_search(struct str *out, const struct load_report *l)
 				  "the limit: with more (-t, -c) the service may do more."
 		     : s->stopped ? "; the search was ended early."
 				  : ".");
+}
+
+const char *load_words_mend_of(enum load_error kind, const struct load_result *r)
+{
+	/* the reason, which has its own mend, stands above */
+	return kind == LOAD_TLS && r->why[0] ? "" : load_words_mend(kind);
 }
 
 const char *load_words_mend(enum load_error kind)

@@ -40,6 +40,8 @@ void load_words_search(struct str *out, const struct load_report *l);
 
 /* What to do about failures of this kind; "" where nobody can say. */
 const char *load_words_mend(enum load_error kind);
+/* The same, but "" where load_words_doubt() has said it better. */
+const char *load_words_mend_of(enum load_error kind, const struct load_result *r);
 
 /* "status" first, then only those that are not 200: "200: 1,204, 503: 90"; "" where all were 200.
  */

@@ -322,7 +322,7 @@ static void add_errors(struct str *out, const struct term *term, const struct lo
 	if (wide)
 		str_add_char(out, '\n');
 	for (enum load_error i = 0; i < LOAD_N_ERRORS; i++) {
-		const char *mend = load_words_mend(i);
+		const char *mend = load_words_mend_of(i, r);
 
 		if (!r->errors[i])
 			continue;

@@ -9,6 +9,8 @@ import subprocess
 
 import harness
 
+# Other programs, whose options a page may name.
+OTHERS = r"\b(wrk2?|hey|oha|h2load|vegeta|k6|locust|culprit (?!%s)\w+|apt-get|man|jq|dev)\b"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
 STUDY = """\
 service:
@@ -50,7 +52,7 @@ class Docs(harness.Case):
             for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
                 known = word in words or word.replace("--no-", "--") in words
                 others = any(word in line for line in text.splitlines() if "culprit " + name not in line
-                             and re.search(r"\b(wrk|culprit (?!%s)\w+|apt-get|man|jq|dev)\b" % name, line))
+                             and re.search(OTHERS % name, line))
                 self.assertTrue(known or others, f"docs/{name}.md names {word}, which is not there")
 
     def test_every_example_runs(self):

@@ -59,7 +59,7 @@ class Frame(harness.Case):
             (["--json"], "a command comes first"),
             (["load"], "a URL is missing"),
             (["find"], "needs STUDY.yaml"),
-            (["load", "http://x/", "extra"], "'extra' is one argument too many"),
+            (["show", "1", "extra"], "'extra' is one argument too many"),
             (["load", "http://x/", "--conections", "5"], "did you mean --connections?"),
             (["load", "http://x/", "-c", "many"], "-c: 'many' is not a whole number"),
             (["load", "http://x/", "-c", "0"], "-c: 0 is out of range"),
