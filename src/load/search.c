@@ -24,6 +24,7 @@ struct job {
 	void (*step)(void *arg, const struct load_search_step *s);
 	struct load_search *search;
 	struct load_result *best;
+	double light_ns; /* mean time of an answer, from the send, in the run where it was least */
 };
 
 /* Five digits are enough for any precision, and read better. */
@@ -65,21 +66,14 @@ static bool kept_up(const struct load_result *r, double rate, double precision)
 	return ended >= expected * (1 - precision) - 3 * sqrt(expected);
 }
 
-/* Whether the goal is missed by what the service itself took, waiting for a free connection left
- * out. Only the latency of the whole run is kept in that way too. */
-static bool missed_from_send(const struct load_goal *g, const struct load_result *r)
+/*
+ * All connections are busy where there are too few of them, and where the service is too slow. In
+ * the first case answers take, from the send on, what they took when there was little to do; in the
+ * second they queue within the service, and more connections would only lengthen that queue.
+ */
+static bool few_connections(const struct job *job, const struct load_result *r)
 {
-	struct str metric = STR_INIT;
-	struct load_goal from_send = *g;
-	double value;
-	bool missed;
-
-	str_addf(&metric, "send_%s", g->metric);
-	from_send.metric = metric.p;
-	missed = !g->target && !load_goal_value(&from_send, r, &value, NULL) &&
-		 !load_goal_holds(g, value);
-	str_release(&metric);
-	return missed;
+	return r->from_send.n && hist_mean(&r->from_send) < 2 * job->light_ns;
 }
 
 static int judge(
@@ -92,10 +86,10 @@ static int judge(
 		return rc;
 	s->achieved = r->requests_per_second;
 	s->held = load_goal_holds(job->goal, s->value) && kept_up(r, s->rate, job->precision);
-	/* all connections are busy where there are too few, and where the service is too slow */
-	s->limited =
-		!s->held && (limit == LOAD_LIMIT_CPU || limit == LOAD_LIMIT_LATE ||
-				    (limit == LOAD_LIMIT_USERS && !missed_from_send(job->goal, r)));
+	if (r->from_send.n)
+		job->light_ns = fmin(job->light_ns, hist_mean(&r->from_send));
+	s->limited = !s->held && (limit == LOAD_LIMIT_CPU || limit == LOAD_LIMIT_LATE ||
+					 (limit == LOAD_LIMIT_USERS && few_connections(job, r)));
 	return 0;
 }
 
@@ -214,7 +208,7 @@ int load_search_with(load_run_fn *run, struct load_spec *spec, const struct load
 	void (*step)(void *arg, const struct load_search_step *s), struct load_search *out,
 	struct load_result *out_best, struct err *err)
 {
-	struct job job = {run, spec, goal, precision, hooks, step, out, out_best};
+	struct job job = {run, spec, goal, precision, hooks, step, out, out_best, INFINITY};
 	double above, first = spec->rate > 0 ? spec->rate : FIRST_RATE;
 	bool limited = false;
 	int rc = check_goal(goal, err);

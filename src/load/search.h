@@ -4,8 +4,9 @@
  * the interval (in the logarithm) between the last rate that held and the first that did not. A
  * rate also counts as missed where the service fell behind it, since a short run can end before
  * its backlog shows in the goal. A rate at which the generator was the limit counts as not known,
- * and the search says so. A miss is tried once more before it is believed, since one stall of the
- * machine must not end the search.
+ * and the search says so; so does one at which all connections were busy, though answers took no
+ * longer from the send on than at low rates. A miss is tried once more before it is believed, since
+ * one stall of the machine must not end the search.
  */
 #ifndef CULPRIT_LOAD_SEARCH_H
 #define CULPRIT_LOAD_SEARCH_H

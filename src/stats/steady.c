@@ -69,8 +69,8 @@ static double neighbours(const double *z, size_t n, bool line)
 /*
  * Batch means: batches grow until the means of neighbouring ones are no longer clearly correlated,
  * or only BATCHES_MIN are left; what correlation remains widens the variance as it does in a
- * first-order autoregression (as in Tafazzoli, Steiger and Wilson's N-Skart, INFORMS J. Comput. 23
- * (2011) 200). With `line`, around a straight line instead of the mean.
+ * first-order autoregression (as in N-Skart: Tafazzoli and Wilson, WSC 2009). With `line`, around
+ * a straight line instead of the mean.
  */
 static struct noise noise_of(const double *y, size_t n, bool line)
 {
