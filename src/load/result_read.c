@@ -183,6 +183,9 @@ static int histograms_from_json(struct load_result *out, const json_t *all, stru
 
 		rc = i < 2 && !o ? err_set(err, ERR_INPUT, "histograms.%s is missing", each[i].name)
 				 : hist_from_json(each[i].h, o, each[i].name, err);
+		/* sums alone are for targets */
+		if (!rc && each[i].h->n && !each[i].h->counts)
+			rc = err_set(err, ERR_INPUT, "histograms.%s has no buckets", each[i].name);
 	}
 	return rc;
 }

@@ -321,7 +321,7 @@ bool load_words_differ(const struct hist *a, const struct hist *b)
 		double x = (double)hist_percentile(a, PERCENTS[i]);
 		double y = (double)hist_percentile(b, PERCENTS[i]);
 
-		if (fabs(x - y) > .02 * fmax(x, y))
+		if (fabs(x - y) > .1 * fmax(x, y))
 			return true;
 	}
 	return false;

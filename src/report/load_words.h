@@ -47,7 +47,8 @@ const char *load_words_mend_of(enum load_error kind, const struct load_result *r
  */
 void load_words_statuses(struct str *out, const struct load_result *r);
 
-/* Whether two distributions differ by more than a reader needs to know, 2 % of a percentile. */
+/* Whether two distributions differ by more than a tenth of some percentile, so that a reader wants
+ * both. */
 bool load_words_differ(const struct hist *a, const struct hist *b);
 
 /* Which targets are shown: all of a few; else those with most answers, with most failures, and with

@@ -423,6 +423,13 @@ START_TEST(json_of_an_earlier_version)
 	report_load(&out, &TERMS[2], &report);
 	check_text("old", &out, &TERMS[2]);
 	assert_has(out.p, "GET http://h/, 3 connections\n");
+	/* what only targets may lack */
+	load_result_release(&r);
+	json_t *latency = json_object_get(json_object_get(json, "histograms"), "latency");
+
+	json_object_set_new(latency, "buckets", json_null());
+	json_object_set_new(latency, "count", json_integer(3));
+	ck_assert_int_eq(load_from_json(&r, json, &err), -ERR_INPUT);
 	str_release(&out);
 	json_decref(json);
 	load_fixture_release(&spec, &r);
