@@ -229,6 +229,13 @@ static void note_why(struct load_worker *w, const char *text)
 		snprintf(w->why, sizeof(w->why), "%s", text);
 }
 
+void load_conn_malformed(struct load_worker *w, struct load_conn *c, const char *why)
+{
+	if (!w->malformed[0])
+		snprintf(w->malformed, sizeof(w->malformed), "%s", why ? why : "");
+	load_conn_fail(w, c, LOAD_MALFORMED, c->is_h2 ? LOAD_MALFORMED : LOAD_CLOSED);
+}
+
 static void shaken(struct load_worker *w, struct load_conn *c)
 {
 	bool h2 = !strcmp(tls_protocol(c->tls), "h2");
@@ -365,7 +372,7 @@ ssize_t load_conn_read(struct load_worker *w, struct load_conn *c, char *p, size
 
 	if (c->tls) {
 		got = tls_read(c->tls, p, n);
-		if (got <= 0 && got != TLS_AGAIN && got != TLS_END)
+		if (got == TLS_FAILED || got == TLS_RESET)
 			error = got == TLS_RESET ? ECONNRESET : EPROTO;
 	} else {
 		do
@@ -375,10 +382,13 @@ ssize_t load_conn_read(struct load_worker *w, struct load_conn *c, char *p, size
 			error = errno;
 	}
 	w->now_ns = clock_now_ns();
+	if (error && c->tls && error == EPROTO) { /* TLS 1.3 tells of some refusals only here */
+		note_why(w, tls_why(c->tls));
+		load_conn_fail(w, c, LOAD_TLS, LOAD_TLS);
+		return -2;
+	}
 	if (error) {
-		enum load_error kind = error == EPROTO ? LOAD_MALFORMED : kind_of(error, false);
-
-		load_conn_fail(w, c, kind, LOAD_CLOSED);
+		load_conn_fail(w, c, kind_of(error, false), LOAD_CLOSED);
 		return -2;
 	}
 	if (got > 0) {
@@ -386,6 +396,11 @@ ssize_t load_conn_read(struct load_worker *w, struct load_conn *c, char *p, size
 		return got;
 	}
 	return !got || (c->tls && got == TLS_END) ? 0 : -1;
+}
+
+bool load_conn_drained(const struct load_conn *c, size_t got, size_t room)
+{
+	return c->tls ? !tls_pending(c->tls) : got < room;
 }
 
 static void opening_event(struct load_worker *w, struct load_conn *c)

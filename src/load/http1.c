@@ -141,13 +141,13 @@ static bool take(struct load_worker *w, struct load_conn *c, size_t len)
 				load_http1_body(w, c);
 			return c->state == CONN_OPEN;
 		case HTTP_DONE: break;
-		default: load_conn_fail(w, c, LOAD_MALFORMED, LOAD_CLOSED); return false;
+		default: load_conn_malformed(w, c, c->response.why); return false;
 		}
 		p += used;
 		len -= used;
 		/* Bytes behind the end answer nothing that was asked: some length was wrong. */
 		if (len && !u->behind) {
-			load_conn_fail(w, c, LOAD_MALFORMED, LOAD_CLOSED);
+			load_conn_malformed(w, c, "bytes behind the end of an answer");
 			return false;
 		}
 		finish(w, c);
@@ -207,7 +207,7 @@ static void receive(struct load_worker *w, struct load_conn *c, bool ended)
 				return;
 			continue; /* to its end, so that nobody is sent over it */
 		}
-		if ((size_t)n < left && !ended && !c->tls)
+		if (!ended && load_conn_drained(c, (size_t)n, left))
 			return;
 	}
 }

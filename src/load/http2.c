@@ -91,7 +91,6 @@ static void flush(struct load_worker *w, struct load_conn *c)
 
 static void receive(struct load_worker *w, struct load_conn *c, bool ended)
 {
-	(void)ended;
 	for (;;) {
 		ssize_t n = load_conn_read(w, c, w->buffer, LOAD_BUFFER, 0);
 
@@ -102,9 +101,11 @@ static void receive(struct load_worker *w, struct load_conn *c, bool ended)
 		if (n <= 0)
 			return;
 		if (h2_feed(c->h2, w->buffer, (size_t)n)) {
-			load_conn_fail(w, c, LOAD_MALFORMED, LOAD_MALFORMED);
+			load_conn_malformed(w, c, h2_why(c->h2));
 			return;
 		}
+		if (!ended && load_conn_drained(c, (size_t)n, LOAD_BUFFER))
+			break;
 	}
 	c->going |= h2_going_away(c->h2);
 }

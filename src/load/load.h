@@ -230,7 +230,8 @@ struct load_result {
 	bool stopped;                         /* ended early by `stop` */
 	char protocol[16];                    /* what was spoken: "HTTP/1.1", "h2" */
 	char tls_version[16], tls_cipher[48]; /* or "" */
-	char why[256]; /* why the first TLS handshake that failed did, or "" */
+	char why[256];       /* why the first TLS handshake that failed did, or "" */
+	char malformed[160]; /* what was wrong with the first answer that was malformed, or "" */
 };
 
 /* ERR_USAGE for a spec that makes no sense, ERR_SERVICE where nothing can be reached. A run in

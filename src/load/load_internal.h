@@ -299,7 +299,7 @@ struct load_worker {
 	uint64_t cpu_ns, window_cpu_ns; /* of this thread: in all, in the window */
 	bool spoke_1, spoke_2;
 	char tls_version[16], tls_cipher[48];
-	char why[256]; /* why a TLS handshake failed first */
+	char why[256], malformed[160]; /* why TLS failed first; what was malformed first */
 };
 
 /* What all workers share; touched rarely. */
@@ -379,6 +379,10 @@ void load_conn_add(struct load_conn *c, const char *p, size_t n);
 /* Bytes from the socket into p: > 0, 0 at its end, −1 none now, −2 it failed and was dealt with.
  * flags: MSG_TRUNC drops them (not with TLS). Reads the clock. */
 ssize_t load_conn_read(struct load_worker *w, struct load_conn *c, char *p, size_t n, int flags);
+/* After a read that gave `got` of at most `room` bytes: is there no more, until an edge tells? */
+bool load_conn_drained(const struct load_conn *c, size_t got, size_t room);
+/* What came is not HTTP: everybody on it fails. */
+void load_conn_malformed(struct load_worker *w, struct load_conn *c, const char *why);
 /* A request was handed over. */
 void load_conn_sent(struct load_worker *w, struct load_conn *c, struct load_user *u);
 /* The answer to a user's request is whole: goes on with it. */

@@ -158,6 +158,8 @@ static void add_worker(struct load_result *out, const struct load_worker *w, dou
 		memcpy(out->tls_version, w->tls_version, sizeof(out->tls_version));
 	if (!out->tls_cipher[0])
 		memcpy(out->tls_cipher, w->tls_cipher, sizeof(out->tls_cipher));
+	if (!out->malformed[0])
+		memcpy(out->malformed, w->malformed, sizeof(out->malformed));
 	if (!out->why[0])
 		memcpy(out->why, w->why, sizeof(out->why));
 }
