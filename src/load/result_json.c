@@ -288,6 +288,8 @@ json_t *load_to_json(const struct load_spec *spec, const struct load_result *r)
 	json_object_set_new(o, "protocol", json_string(r->protocol));
 	json_object_set_new(o, "tls", r->tls_version[0] ? tls_to_json(r) : json_null());
 	json_object_set_new(o, "tls_failure", r->why[0] ? json_string(r->why) : json_null());
+	json_object_set_new(
+		o, "malformed", r->malformed[0] ? json_string(r->malformed) : json_null());
 	json_object_set_new(o, "targets", targets_to_json(r));
 	json_object_set_new(o, "checks", checks_to_json(r));
 	json_object_set_new(o, "whole_run", whole_run_to_json(r));

@@ -233,6 +233,7 @@ static void texts_from_json(struct load_result *out, const json_t *json)
 	snprintf(out->protocol, sizeof(out->protocol), "%s", json_text_at(json, "protocol"));
 	snprintf(out->tls_version, sizeof(out->tls_version), "%s", json_text_at(tls, "version"));
 	snprintf(out->why, sizeof(out->why), "%s", json_text_at(json, "tls_failure"));
+	snprintf(out->malformed, sizeof(out->malformed), "%s", json_text_at(json, "malformed"));
 	snprintf(out->tls_cipher, sizeof(out->tls_cipher), "%s", json_text_at(tls, "cipher"));
 }
 

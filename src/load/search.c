@@ -12,6 +12,7 @@
 #define FIRST_RATE   100. /* where none is given */
 #define RATE_MAX     1e8  /* of a schedule */
 #define REQUESTS_MIN 10.  /* of a step: below that, a rate says nothing */
+#define SLACK        .05  /* share by which a service that keeps up may fall short */
 
 enum { STEPS_MAX = 10000 };
 
@@ -63,7 +64,7 @@ static bool kept_up(const struct load_result *r, double rate, double precision)
 	double expected = rate * fmax(r->seconds - answer_s, 0);
 	double ended = (double)(r->completed + r->n_errors);
 
-	return ended >= expected * (1 - precision) - 3 * sqrt(expected);
+	return ended >= expected * (1 - fmin(precision, SLACK)) - 3 * sqrt(expected);
 }
 
 /*

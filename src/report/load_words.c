@@ -190,12 +190,11 @@ static bool limit_sentence(
 			num_duration((double)hist_percentile(&r->late, 99) / 1e9, text));
 		return true;
 	case LOAD_LIMIT_USERS:
-		str_add(out, "The number of connections was the limit: ");
-		add_count(out, (double)r->waited, "request", "requests");
+		add_count(out, (double)(r->waited + r->errors[LOAD_UNSENT]), "request", "requests");
 		str_addf(out,
-			" found all %s busy and had to wait for one. Their waiting is in the "
-			"latency. Give it more connections (-c) if the service's real clients "
-			"have more.",
+			" found all %s connections busy and had to wait for one, which is in the "
+			"latency. Either the service does not keep up with this rate, or it is "
+			"used by more clients than that: more connections (-c) tell.",
 			num_count((double)spec->connections, text));
 		return true;
 	}
@@ -270,7 +269,11 @@ void load_words_search(struct str *out, const struct load_report *l)
 const char *load_words_mend_of(enum load_error kind, const struct load_result *r)
 {
 	/* the reason, which has its own mend, stands above */
-	return kind == LOAD_TLS && r->why[0] ? "" : load_words_mend(kind);
+	if (kind == LOAD_TLS && r->why[0])
+		return "";
+	if (kind == LOAD_MALFORMED && r->malformed[0])
+		return r->malformed;
+	return load_words_mend(kind);
 }
 
 const char *load_words_mend(enum load_error kind)

@@ -100,7 +100,7 @@ class LoadOutput(harness.Case):
     def test_too_few_connections_are_named_as_the_limit(self):
         slow = f"{self.lab}/io?min_response_time=0.05&mean_response_time=0.05&std_response_time=0.01"
         done = self.run_culprit("load", slow, "-d", "1s", "-c", 2, "--rate", 200)
-        self.assertIn("! The number of connections was the limit", done.stdout)
+        self.assertIn("connections busy and had to wait for one", done.stdout)
         self.assertEqual(self.kept()["result"]["limit"], "connections")
 
     def test_a_mix_has_its_targets(self):
