@@ -28,6 +28,7 @@ http {{
         {more}
         location / {{ return 200 "hello, load\\n"; }}
         location /missing {{ return 404; }}
+        location = /big {{ alias {folder}/big; }}
     }}
 }}
 """
@@ -151,6 +152,22 @@ class Protocols(harness.Case):
         self.check_clean(result, 300)
         addresses = {line.connection: line.address for line in self.lines(result)}
         self.assertEqual(collections.Counter(addresses.values()), {"127.0.0.2": 3, "127.0.0.3": 3})
+
+    def test_big_bodies(self):
+        """Many records of TLS, many frames of HTTP/2, more than a socket holds."""
+        self.write("big", "b" * 1000000)
+        for tls, http2 in ((False, False), (True, False), (False, True), (True, True)):
+            with self.subTest(tls=tls, http2=http2):
+                self.port = harness.free_port()
+                (self.folder / "pid").unlink(missing_ok=True)
+                listen = f"listen 127.0.0.1:{self.port}" + " ssl" * tls + " http2" * http2
+                url = self.nginx(listen=listen, tls=tls)
+                result = self.load(url + "big", "-n", 60, "-c", 3, "--timeout", "2s",
+                                   *(["--ca", self.cert] if tls else []), *(["--http", "2"] if http2 else []))
+                self.check_clean(result, 60)
+                lines = self.lines(result)
+                if not http2:
+                    self.check_bytes(result, lines)
 
     # ---- TLS ----
 
