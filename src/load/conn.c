@@ -438,6 +438,8 @@ void load_conn_event(struct load_worker *w, struct load_conn *c, uint32_t events
 	}
 	if (c->state != CONN_OPEN || !(events & (EPOLLIN | end)))
 		return;
+	if (c->tls)
+		tls_readable(c->tls);
 	c->working = true;
 	protocol_of(c)->receive(w, c, (events & end) != 0);
 	c->working = false;

@@ -68,7 +68,8 @@ struct load_plan {
 	uint64_t depth;
 	unsigned threads;
 	uint64_t timeout_ns, drain_ns;
-	uint64_t start_ns, window_ns, end_ns; /* start, begin and end of the window; end UINT64_MAX
+	/* In the open loop connections are opened first, from open_ns on. */
+	uint64_t open_ns, start_ns, window_ns, end_ns; /* start, begin and end of the window; end UINT64_MAX
 						 with a fixed number of requests */
 	size_t n_targets; /* counted apart: steps, or 0 where there is only one */
 };

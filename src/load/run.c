@@ -33,11 +33,23 @@ static int make_room(const struct load_plan *plan, struct err *err)
 	return sock_make_room(connections + 2 * (size_t)plan->threads, what, err);
 }
 
+/* How long connections may take to open before the schedule begins, so that its first requests do
+ * not compete with that. */
+static uint64_t opening_ns(const struct load_plan *plan)
+{
+	uint64_t each = (plan->tls ? 1000 : 150) * NS_PER_US, all = plan->groups * each;
+
+	all = all / plan->threads + 10 * NS_PER_MS;
+	return all < 2 * NS_PER_S ? all : 2 * NS_PER_S;
+}
+
 static void set_times(struct load_plan *plan)
 {
 	const struct load_spec *spec = plan->spec;
 
-	plan->start_ns = clock_now_ns();
+	plan->open_ns = plan->start_ns = clock_now_ns();
+	if (plan->schedule.n)
+		plan->start_ns += opening_ns(plan);
 	plan->window_ns = plan->start_ns + (spec->warmup_ns == OPT_AUTO_NS ? 0 : spec->warmup_ns);
 	plan->end_ns = plan->requests ? UINT64_MAX : plan->window_ns + spec->duration_ns;
 	if (spec->stages)
@@ -106,7 +118,7 @@ static void tell(struct load_run *run, const struct load_hooks *hooks)
 {
 	const struct load_plan *plan = &run->plan;
 	const struct load_schedule *schedule = &plan->schedule;
-	uint64_t now = clock_now_ns();
+	uint64_t now = clock_now_ns() > plan->start_ns ? clock_now_ns() : plan->start_ns;
 	struct load_tick tick = {
 		.elapsed_s = (double)(now - plan->start_ns) / NS_PER_S,
 		.total_s =

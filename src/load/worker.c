@@ -26,7 +26,7 @@ enum { STREAM_WORKER = 1000, STREAM_PICK = 1, STREAM_ROW = 2 };
 
 static uint64_t opening_time(const struct load_plan *plan, size_t group)
 {
-	return plan->start_ns + (group < OPEN_AT_ONCE ? 0 : (group - OPEN_AT_ONCE) * OPEN_GAP_NS);
+	return plan->open_ns + (group < OPEN_AT_ONCE ? 0 : (group - OPEN_AT_ONCE) * OPEN_GAP_NS);
 }
 
 static void make_users(struct load_worker *w)
@@ -79,7 +79,7 @@ int load_worker_init(struct load_worker *w, const struct load_plan *plan,
 	w->end_ns = plan->end_ns;
 	w->turn_ns = plan->window_ns < w->end_ns ? plan->window_ns : w->end_ns;
 	w->slice_ns = plan->window_ns;
-	w->free_since_ns = plan->start_ns;
+	w->free_since_ns = plan->open_ns;
 	w->arrival_ns = UINT64_MAX;
 	if (plan->schedule.n) {
 		load_arrivals_start(

@@ -371,6 +371,11 @@ ssize_t tls_read(struct tls *t, void *p, size_t n)
 	return SSL_read_ex(t->ssl, p, n, &got) == 1 ? (ssize_t)got : outcome(t);
 }
 
+void tls_readable(struct tls *t)
+{
+	t->drained = false;
+}
+
 bool tls_pending(const struct tls *t)
 {
 	return !t->drained || SSL_has_pending(t->ssl);

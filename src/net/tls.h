@@ -52,6 +52,10 @@ ssize_t tls_read(struct tls *t, void *p, size_t n);
  * be read all the same.) */
 bool tls_pending(const struct tls *t);
 
+/* The socket was told to be readable: what an earlier read saw of it does not hold any more. For
+ * edge-triggered loops, at each event. */
+void tls_readable(struct tls *t);
+
 /* Bytes taken, or as above. As with send(), fewer than n mean that the socket took no more: an edge
  * for writing will come. What was not taken must be given again then, for some of it may be on its
  * way, encrypted: the same bytes, which may have moved, and more may follow them. */
