@@ -19,6 +19,8 @@
 /* Connections are opened so many at once, then steadily, so that the service's queue of new
  * connections (often 128 long) does not overflow, which would cost those lost a second each. */
 enum { OPEN_AT_ONCE = 64, OPEN_GAP_NS = 100000, EVENTS = 256 };
+/* A start that is so near is polled for: a sleep would end behind it. */
+enum { POLL_NS = 20000 };
 enum { SLICE_NS = 1000000000 / LOAD_SLICES_A_SECOND };
 
 /* Streams of the run's seed: arrivals have some of their own (schedule.c). */
@@ -348,7 +350,7 @@ static int sleep_on(struct load_worker *w, struct epoll_event *events)
 		until = earlier(until, w->arrival_ns + w->plan->timeout_ns);
 	/* The eventfd wakes it when the end has moved: there is no other reason to wake. */
 	until = earlier(until, w->now_ns + NS_PER_S);
-	if (until > w->now_ns)
+	if (until > w->now_ns + (until == w->arrival_ns ? POLL_NS : 0))
 		wait = (struct timespec){(time_t)((until - w->now_ns) / NS_PER_S),
 			(long)((until - w->now_ns) % NS_PER_S)};
 	return epoll_pwait2(w->epoll, events, EVENTS, &wait, NULL);
