@@ -38,7 +38,7 @@ void load_conn_close(struct load_worker *w, struct load_conn *c)
 	c->tls = NULL;
 	c->fd = -1;
 	c->state = CONN_CLOSED;
-	c->going = c->expecting = c->wants_out = c->is_h2 = false;
+	c->going = c->expecting = c->wants_out = c->holds_out = c->is_h2 = false;
 	c->n_kept = c->under_way = 0;
 	c->used = 0;
 	c->out_at = 0;
@@ -131,6 +131,7 @@ static ssize_t push(struct load_worker *w, struct load_conn *c, const char *p, s
 void load_conn_add(struct load_conn *c, const char *p, size_t n)
 {
 	str_add_bytes(&c->out, p, n);
+	c->holds_out = true;
 }
 
 static void flush(struct load_worker *w, struct load_conn *c)
@@ -145,6 +146,7 @@ static void flush(struct load_worker *w, struct load_conn *c)
 			return;
 	}
 	c->out_at = 0;
+	c->holds_out = false;
 	str_clear(&c->out);
 }
 
@@ -152,7 +154,7 @@ void load_conn_write(struct load_worker *w, struct load_conn *c, const char *p, 
 {
 	ssize_t sent = 0;
 
-	while (!c->out.len && n && !c->wants_out) {
+	while (!c->holds_out && n && !c->wants_out) {
 		sent = push(w, c, p, n);
 		if (sent < 0)
 			return;
@@ -174,7 +176,7 @@ static void pump(struct load_worker *w, struct load_conn *c)
 		return;
 	if (protocol->flush)
 		protocol->flush(w, c);
-	if (c->state == CONN_OPEN && c->out.len && !c->wants_out)
+	if (c->state == CONN_OPEN && c->holds_out && !c->wants_out)
 		flush(w, c);
 }
 

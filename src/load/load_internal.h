@@ -69,8 +69,8 @@ struct load_plan {
 	unsigned threads;
 	uint64_t timeout_ns, drain_ns;
 	/* In the open loop connections are opened first, from open_ns on. */
-	uint64_t open_ns, start_ns, window_ns, end_ns; /* start, begin and end of the window; end UINT64_MAX
-						 with a fixed number of requests */
+	uint64_t open_ns, start_ns, window_ns, end_ns; /* start, begin and end of the window; end
+						 UINT64_MAX with a fixed number of requests */
 	size_t n_targets; /* counted apart: steps, or 0 where there is only one */
 };
 
@@ -190,29 +190,32 @@ struct load_row {
 	struct load_user *first, *last;
 };
 
+/* What each request touches comes first: with a thousand connections, cache lines are the cost. */
 struct load_conn {
 	int fd; /* −1: none */
 	uint8_t state;
 	bool is_h2;
 	bool wants_out; /* the socket was full */
+	bool holds_out; /* `out` is not empty */
 	bool going;     /* no further request on it: it closes when those under way are answered */
-	bool working;   /* its bytes are being looked at: what is to be sent waits for the end of it
-			 */
+	bool working;   /* its bytes are being looked at: what is to be sent waits for their end */
 	bool expecting; /* a head was sent, its body waits for 100 Continue */
 	uint32_t n_kept;
 	uint32_t origin, group;
 	uint32_t under_way;           /* requests sent and not answered */
-	char *kept;                   /* HTTP/1.1: an unfinished line of the answer */
 	struct load_row sent, unsent; /* HTTP/2: sent is not used */
+
 	struct http_response response;
-	uint64_t used;  /* requests sent on it */
-	struct str out; /* bytes that the socket did not take, or that wait for a common send */
-	size_t out_at;
-	struct str held; /* a body that waits for 100 Continue */
+	uint64_t used; /* requests sent on it */
 	struct tls *tls;
 	struct h2 *h2;
+
+	struct str out; /* bytes that the socket did not take, or that wait for a common send */
+	size_t out_at;
+	char *kept;      /* HTTP/1.1: an unfinished line of the answer */
+	struct str held; /* a body that waits for 100 Continue */
 	uint64_t opened_ns, tcp_ns;
-};
+} __attribute__((aligned(64)));
 
 enum load_user_state {
 	USER_FREE,    /* open loop: waits for an arrival */
@@ -246,11 +249,10 @@ struct load_user {
 	uint16_t status; /* HTTP/2 */
 	uint8_t state;
 	uint8_t failures;       /* in a row */
-	int32_t stream;         /* HTTP/2 */
 	struct load_mind *mind; /* NULL: nothing to keep */
-	struct timer timer;
 	struct load_worker *worker;
-};
+	struct timer timer;
+} __attribute__((aligned(64)));
 
 /* ---- a thread ---- */
 

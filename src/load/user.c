@@ -114,7 +114,8 @@ static void begin(struct load_worker *w, struct load_user *u, uint64_t intended_
 		load_user_retire(u);
 		return;
 	}
-	timer_cancel(&w->timers, &u->timer);
+	if (is_open_loop(w)) /* that which opens its connection */
+		timer_cancel(&w->timers, &u->timer);
 	choose_step(w, u);
 	w->tally.started++;
 	add_live(&w->started_live);

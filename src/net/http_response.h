@@ -30,8 +30,8 @@ struct http_response {
 	/* for the caller, once the header block was read */
 	uint16_t status;     /* of the final answer, 200 … 599 */
 	bool keepalive;      /* the connection may be used again */
-	const char *why;     /* what is malformed; else NULL */
 	bool continued;      /* a 100 Continue came before it */
+	const char *why;     /* what is malformed; else NULL */
 	uint64_t body_bytes; /* of body so far, without chunk framing */
 
 	/* for the parser */
