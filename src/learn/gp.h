@@ -1,0 +1,44 @@
+/*
+ * Gaussian process regression with a length scale a factor (automatic relevance determination;
+ * Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2 and 5), for
+ * few trials: squared-exponential covariance plus noise, hyperparameters by marginal likelihood
+ * (from several starts, gradients in closed form), leave-one-out predictions in closed form
+ * (5.4.2).
+ */
+#ifndef CULPRIT_LEARN_GP_H
+#define CULPRIT_LEARN_GP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+
+enum { GP_MAX_ROWS = 500 };
+
+struct gp {
+	size_t n, p;
+	double *x;            /* n × p, standardised to [0, 1] by the caller */
+	double mean;          /* of y, constant */
+	double *scale;        /* p: length scales; large: the factor does not matter */
+	double signal, noise; /* standard deviations */
+	double *factor;       /* n × n: Cholesky factor of K + noise² I */
+	double *alpha;        /* n */
+	double log_likelihood;
+	double *loo, *loo_sd; /* n: leave-one-out predictions of y, and their deviations */
+};
+
+/* ERR_INPUT for fewer than 5 rows or more than GP_MAX_ROWS, or where no factorisation succeeds. */
+int gp_fit(struct gp *g, const double *x, const double *y, size_t n, size_t p, uint64_t seed,
+	struct err *err);
+void gp_release(struct gp *g);
+
+/* Predicted mean and (where not NULL) deviation of the function at m points, m × p. */
+void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, double *sd);
+
+/* `draws` functions drawn from the posterior at m points (m ≤ 2,000): draws × m. For intervals of
+ * anything that is computed from the function. */
+int gp_draw(const struct gp *g, const double *x, size_t m, size_t draws, struct rng *rng,
+	double *out, struct err *err);
+
+#endif

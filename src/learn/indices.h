@@ -1,0 +1,29 @@
+/*
+ * Which share of a function's variation goes with each factor, over the unit cube: first-order and
+ * total-effect indices (Sobol' 1993; Homma and Saltelli 1996; estimators of Saltelli et al.,
+ * Computer Physics Communications 181, 2010, and Jansen 1999), and interactions of pairs. Of any
+ * predictor; with draws from a posterior, so that the indices have intervals.
+ */
+#ifndef CULPRIT_LEARN_INDICES_H
+#define CULPRIT_LEARN_INDICES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "learn/gp.h"
+
+struct indices {
+	size_t p;
+	double *first, *total;                                   /* p: point estimates */
+	double *first_low, *first_high, *total_low, *total_high; /* p: intervals */
+	double *pair, *pair_low, *pair_high; /* p × p, upper triangle: of the interaction alone */
+	double variance;                     /* of the function */
+};
+
+/* confidence .95; draws of the posterior (200), `base` points of the design (256: evaluates p + 2
+ * times so many). */
+int indices_of_gp(struct indices *out, const struct gp *g, double confidence, size_t base,
+	size_t draws, uint64_t seed, struct err *err);
+void indices_release(struct indices *x);
+
+#endif
