@@ -1,8 +1,10 @@
 /*
  * Which share of a function's variation goes with each factor, over the unit cube: first-order and
  * total-effect indices (Sobol' 1993; Homma and Saltelli 1996; estimators of Saltelli et al.,
- * Computer Physics Communications 181, 2010, and Jansen 1999), and interactions of pairs. Of any
- * predictor; with draws from a posterior, so that the indices have intervals.
+ * Computer Physics Communications 181, 2010, and Jansen 1999), and interactions of pairs (all terms
+ * that have both factors: Liu and Owen, J. Amer. Statist. Assoc. 101, 2006). Of a Gaussian process,
+ * with draws from its posterior, so that the indices have intervals. Factors of words take the
+ * values that they had in the trials.
  */
 #ifndef CULPRIT_LEARN_INDICES_H
 #define CULPRIT_LEARN_INDICES_H
@@ -18,10 +20,14 @@ struct indices {
 	double *first_low, *first_high, *total_low, *total_high; /* p: intervals */
 	double *pair, *pair_low, *pair_high; /* p × p, upper triangle: of the interaction alone */
 	double variance;                     /* of the function */
+	/* What the intervals are made of: for each draw its variance and p total-effect indices. */
+	size_t draws;
+	double *draw_variance, *draw_total;
 };
 
 /* confidence .95; draws of the posterior (200), `base` points of the design (256: evaluates p + 2
- * times so many). */
+ * times so many, and a quarter of them for each pair; the draws fewer where GP_MAX_POINTS says so).
+ * ERR_INPUT for more than 20 factors. */
 int indices_of_gp(struct indices *out, const struct gp *g, double confidence, size_t base,
 	size_t draws, uint64_t seed, struct err *err);
 void indices_release(struct indices *x);
