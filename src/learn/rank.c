@@ -1,5 +1,5 @@
 /*
- * The order of things: check, choose the scale, fit both models on every split, and put together
+ * The order of things: check, choose the scale, fit all models on every split, and put together
  * what they say. docs/methods.md explains each step and gives its measured error rates.
  */
 #include "learn/rank.h"
@@ -95,7 +95,7 @@ static void take_rows(struct rank_work *w)
 			w->x[j * most + i] = d->x[j * d->n + order[i]];
 		w->own[i] = d->y[order[i]];
 	}
-	for (size_t m = 0; m < RANK_MODELS; m++)
+	for (size_t m = 0; m < RANK_GP; m++)
 		w->outside[m] = mem_alloc(d->n, sizeof(double));
 }
 
@@ -162,12 +162,21 @@ static void score_splits(const struct rank_work *w, struct rank_fit *f, enum ran
 	free(v);
 }
 
+struct rank_fit *rank_fit_of(struct rank_result *r, enum rank_model model)
+{
+	return model == RANK_GP ? &r->gp : model == RANK_FOREST ? &r->forest : &r->linear;
+}
+
 static void score_models(const struct rank_work *w, struct rank_result *r)
 {
 	for (size_t m = 0; m < RANK_MODELS; m++) {
-		struct rank_fit *f = m == RANK_LINEAR ? &r->linear : &r->forest;
+		struct rank_fit *f = rank_fit_of(r, (enum rank_model)m);
 
+		if (!w->fits[m])
+			continue;
 		score_splits(w, f, (enum rank_model)m);
+		if (f->mse_mean < rank_fit_of(r, r->preferred)->mse_mean)
+			r->preferred = (enum rank_model)m;
 		for (size_t i = 0; i < r->n; i++)
 			f->predicted[i] = w->outside[m] ? w->outside[m][i] : NAN;
 		for (size_t s = 0; s < w->folds; s++)
@@ -178,7 +187,6 @@ static void score_models(const struct rank_work *w, struct rank_result *r)
 					w->splits[s].fit[m].predicted[i];
 			}
 	}
-	r->preferred = r->forest.mse_mean < r->linear.mse_mean ? RANK_FOREST : RANK_LINEAR;
 }
 
 /* The reported forest: importances, and how it does on rows that it did not see. */
@@ -206,11 +214,14 @@ static void small_holdout(const struct rank_work *w, struct rank_result *r)
 
 	for (size_t i = 0; i < s->n_test; i++) {
 		r->holdout[test[i]] = true;
-		r->linear.holdout[test[i]] = s->fit[RANK_LINEAR].predicted[i];
-		r->forest.holdout[test[i]] = s->fit[RANK_FOREST].predicted[i];
+		for (size_t m = 0; m < RANK_MODELS; m++)
+			if (w->fits[m])
+				rank_fit_of(r, (enum rank_model)m)->holdout[test[i]] =
+					s->fit[m].predicted[i];
 	}
-	score_holdout(&r->linear, w->own, test, s->n_test);
-	score_holdout(&r->forest, w->own, test, s->n_test);
+	for (size_t m = 0; m < RANK_MODELS; m++)
+		if (w->fits[m])
+			score_holdout(rank_fit_of(r, (enum rank_model)m), w->own, test, s->n_test);
 	report_forest(w, r);
 }
 
@@ -387,8 +398,8 @@ static void warn_of_size(struct rank_result *r, const struct rank_work *w)
 	if (r->data.failed)
 		warn(r, "%zu failed trial%s left out.", r->data.failed,
 			r->data.failed == 1 ? " was" : "s were");
-	if (r->linear.r2_mean <= 0 && r->forest.r2_mean <= 0)
-		warn(r, "Neither model predicts unseen trials better than their mean does.");
+	if (r->linear.r2_mean <= 0 && r->forest.r2_mean <= 0 && !(r->gp.r2_mean > 0))
+		warn(r, "No model predicts unseen trials better than their mean does.");
 }
 
 static void warn_of_load(struct rank_result *r)
@@ -406,6 +417,14 @@ static void warn_of_load(struct rank_result *r)
 		"as one, or its effect is noise.");
 }
 
+static void fit_init(struct rank_fit *f, size_t n)
+{
+	f->predicted = mem_alloc(n, sizeof(double));
+	f->holdout = mem_alloc(n, sizeof(double));
+	for (size_t i = 0; i < n; i++)
+		f->holdout[i] = NAN;
+}
+
 static void result_init(
 	struct rank_result *r, const struct dataset *d, const struct rank_spec *spec)
 {
@@ -418,14 +437,9 @@ static void result_init(
 	r->factors = mem_zalloc(d->p, sizeof(*r->factors));
 	r->rfecv_score = mem_alloc(d->p, sizeof(double));
 	r->holdout = mem_zalloc(d->n, sizeof(bool));
-	for (int m = 0; m < RANK_MODELS; m++) {
-		struct rank_fit *f = m == RANK_LINEAR ? &r->linear : &r->forest;
-
-		f->predicted = mem_alloc(d->n, sizeof(double));
-		f->holdout = mem_alloc(d->n, sizeof(double));
-		for (size_t i = 0; i < d->n; i++)
-			f->holdout[i] = NAN;
-	}
+	r->gp.r2 = r->gp.r2_mean = NAN;
+	fit_init(&r->linear, d->n);
+	fit_init(&r->forest, d->n);
 	dataset_copy(&r->data, d);
 	for (size_t j = 0; j < d->p; j++)
 		r->factors[j].name = r->data.names[j];
@@ -434,6 +448,7 @@ static void result_init(
 static void work_release(struct rank_work *w)
 {
 	rank_splits_release(w);
+	rank_gp_release(w);
 	forest_free(w->forest);
 	free(w->drops);
 	for (size_t m = 0; m < RANK_MODELS; m++)
@@ -472,6 +487,9 @@ int rank_learn(struct rank_result *out, const struct dataset *data, const struct
 		w.splits[0].trees = spec->trees;
 	choose_scale(&w, out);
 	rank_grids_make(&w);
+	w.fits[RANK_GP] = rank_gp_suits(&w) && rank_gp_make(&w);
+	if (w.fits[RANK_GP])
+		fit_init(&out->gp, out->n);
 	rc = fit_whole(&w, out, &whole, err);
 	if (!rc)
 		rc = rank_splits_fit(&w, err);
@@ -493,8 +511,15 @@ int rank_learn(struct rank_result *out, const struct dataset *data, const struct
 	warn_of_load(out);
 	rank_importance(&w, out);
 	rank_active(&w, out, &whole);
-	rank_effects(&w, out, &whole);
+	if (out->preferred == RANK_GP)
+		rc = rank_gp_importance(&w, out, err);
+	if (!rc)
+		rc = rank_effects(&w, out, &whole, err);
+	if (rc)
+		goto out;
 	rank_groups(&w, out);
+	if (out->preferred == RANK_GP)
+		rc = rank_pairs(&w, out, err);
 out:
 	linear_release(&whole);
 	work_release(&w);
@@ -519,6 +544,10 @@ void rank_release(struct rank_result *r)
 		free(r->warnings[i]);
 	fit_release(&r->linear);
 	fit_release(&r->forest);
+	fit_release(&r->gp);
+	for (size_t i = 0; i < r->n_pairs; i++)
+		free(r->pairs[i].sentence);
+	free(r->pairs);
 	free(r->warnings);
 	free(r->factors);
 	free(r->rfecv_score);

@@ -1,8 +1,9 @@
 /*
  * The learning of `culprit find` and `culprit rank`, whole: which factor limits the response, how
  * sure that is, and what was looked at to say so. Fits the operational law, the linear model with
- * RFECV and the forest; validates both over repeated splits; tells factors from noise and from each
- * other. Pure: a dataset in, a result out. Methods and their measured error rates: docs/methods.md.
+ * RFECV, the forest and, on small tables, a Gaussian process; validates them over repeated splits;
+ * tells factors from noise and from each other. Pure: a dataset in, a result out. Methods and their
+ * measured error rates: docs/methods.md.
  */
 #ifndef CULPRIT_LEARN_RANK_H
 #define CULPRIT_LEARN_RANK_H
@@ -16,7 +17,7 @@
 #include "learn/dataset.h"
 
 enum rank_scale { RANK_AUTO, RANK_RAW, RANK_LOG };
-enum rank_model { RANK_LINEAR, RANK_FOREST };
+enum rank_model { RANK_LINEAR, RANK_FOREST, RANK_GP };
 
 struct rank_spec {
 	enum rank_scale scale; /* RANK_AUTO: whichever the cross-validated error prefers */
@@ -58,7 +59,8 @@ struct rank_factor {
 	bool active;                     /* told from noise at the wanted confidence … */
 	double p_active;                 /* … which this p-value says, adjusted for all factors */
 	int group;                       /* rank group from 1; equal: cannot be told apart */
-	double low, high;                /* the factor's range in the trials */
+	double p_above;   /* that it is not above each of those that follow it, adjusted for all */
+	double low, high; /* the factor's range in the trials */
 	/* Predicted response at low and at high, the others averaged over the trials (partial
 	 * dependence of the preferred model), and the change in percent of the former. */
 	double at_low, at_high, effect_percent;
@@ -66,6 +68,18 @@ struct rank_factor {
 	/* The partial dependence curve, for plots. */
 	size_t curve_n;
 	double *curve_x, *curve_y, *curve_low, *curve_high;
+};
+
+/* Two factors whose effects depend on each other. */
+struct rank_pair {
+	size_t a, b;  /* in factors: what a does depends on b */
+	double share; /* of the response's variation that goes with both together */
+	struct interval interval;
+	/* What a does from its low to its high end, in percent, where b is low and where it is
+	 * high. */
+	double at_low, at_high;
+	struct interval low_interval, high_interval;
+	char *sentence; /* "a matters only when b is high: from 1 to 9 −40 % [−45, −34], …" */
 };
 
 struct rank_result {
@@ -78,12 +92,15 @@ struct rank_result {
 				      on the response's own scale; NaN where not tried */
 	enum rank_model preferred; /* by cross-validated error; importances are its */
 	struct rank_fit linear, forest;
+	struct rank_fit gp;  /* predicted is NULL where the table is none for it (rank_gp.c) */
 	size_t rfecv_n;      /* factors that RFECV selected */
 	double *rfecv_score; /* p: mean cross-validated R² with 1 … p factors */
 	double forest_oob_r2;
 	double noise_floor;          /* importance that shadow (shuffled) factors reach by chance */
 	struct rank_factor *factors; /* p, sorted: group, then importance */
 	size_t n_active;
+	struct rank_pair *pairs; /* told from noise, strongest first */
+	size_t n_pairs;
 	/* Little's law, X = N / R with nothing fitted; r2 NaN where the dataset has no N and R. */
 	double little_r2;
 	double *little_predicted; /* n, or NULL */

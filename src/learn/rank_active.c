@@ -257,12 +257,18 @@ static int try_shadows(const struct rank_work *w, enum rank_model model, size_t 
 	s.points = SHADOW_POINTS;
 	s.fits[RANK_LINEAR] = model == RANK_LINEAR;
 	s.fits[RANK_FOREST] = model == RANK_FOREST;
+	s.gp = NULL;
 	s.keep_forest = false;
 	s.forest = NULL;
 	s.drops = NULL;
-	s.outside[RANK_LINEAR] = s.outside[RANK_FOREST] = NULL;
+	memset(s.outside, 0, sizeof(s.outside));
 	rank_splits_make(&s, SHADOW_TREES);
 	rank_grids_make(&s);
+	s.fits[RANK_GP] = model == RANK_GP && rank_gp_make(&s);
+	if (model == RANK_GP && !s.fits[RANK_GP]) {
+		s.fits[RANK_FOREST] = true;
+		shadow.preferred = RANK_FOREST;
+	}
 	for (size_t i = 0; i < w->p * RANK_CURVE; i++) /* only the copies are varied */
 		s.values[i] = s.grids[i / RANK_CURVE].x[0];
 	rc = rank_splits_fit(&s, err);
@@ -279,6 +285,7 @@ static int try_shadows(const struct rank_work *w, enum rank_model model, size_t 
 		free(s.influence);
 	}
 	rank_splits_release(&s);
+	rank_gp_release(&s);
 	free(s.grids);
 	free(s.values);
 	free(s.x);
@@ -296,7 +303,7 @@ int rank_noise_floor(const struct rank_work *w, struct rank_result *r, struct er
 	size_t room = w->n / 6 > w->p ? w->n / 6 - w->p : 1;
 	int rc = 0;
 
-	if (r->preferred == RANK_FOREST || room > w->p)
+	if (r->preferred != RANK_LINEAR || room > w->p)
 		room = w->p;
 	for (size_t j = 0; !rc && j < w->p; j += room)
 		rc = try_shadows(w, r->preferred, j, j + room < w->p ? j + room : w->p, &importance,

@@ -105,12 +105,14 @@ static void forest_effect(const struct rank_work *w, struct rank_factor *f, size
 	free(v);
 }
 
-void rank_effects(const struct rank_work *w, struct rank_result *r, const struct linear *whole)
+int rank_effects(const struct rank_work *w, struct rank_result *r, const struct linear *whole,
+	struct err *err)
 {
 	double tail = .5 + w->spec.confidence / 2;
 	double linear_t = dist_t_quantile(tail, (double)w->data->n - (double)whole->rank - 1);
+	int rc = 0;
 
-	for (size_t j = 0; j < r->p; j++) {
+	for (size_t j = 0; !rc && j < r->p; j++) {
 		struct rank_factor *f = &r->factors[j];
 
 		f->at_low = f->at_high = f->effect_percent = NAN;
@@ -120,7 +122,10 @@ void rank_effects(const struct rank_work *w, struct rank_result *r, const struct
 		curve_alloc(f, &w->grids[j]);
 		if (r->preferred == RANK_FOREST)
 			forest_effect(w, f, j);
+		else if (r->preferred == RANK_GP)
+			rc = rank_gp_effect(w, f, j, err);
 		else
 			linear_effect(w, f, whole, j, linear_t);
 	}
+	return rc;
 }

@@ -87,8 +87,12 @@ void rank_importance(struct rank_work *w, struct rank_result *r)
 }
 
 /* Student's t of the difference of two factors' importances, paired by row. */
-static double difference_t(const struct rank_work *w, size_t a, size_t b)
+static double difference_t(
+	const struct rank_work *w, const struct rank_result *r, size_t a, size_t b)
 {
+	if (r->preferred == RANK_GP)
+		return rank_gp_difference(w, a, b);
+
 	double n = (double)w->n, *v = mem_alloc(w->n, sizeof(double)), t;
 
 	for (size_t i = 0; i < w->n; i++)
@@ -100,6 +104,7 @@ static double difference_t(const struct rank_work *w, size_t a, size_t b)
 
 struct ordering {
 	const struct rank_work *w;
+	const struct rank_result *r;
 	size_t *columns; /* of the factors in the order of the result */
 	bool *cut;       /* a group begins here */
 };
@@ -115,11 +120,11 @@ static void cut_groups(struct ordering *o, size_t from, size_t to)
 	double pairs = (double)m * (double)(m - 1) / 2, most = -INFINITY;
 	double level = (1 - o->w->spec.confidence) / 2 / pairs;
 
-	if (m < 2 || !(difference_t(o->w, o->columns[from], o->columns[to - 1]) >
+	if (m < 2 || !(difference_t(o->w, o->r, o->columns[from], o->columns[to - 1]) >
 			     dist_t_quantile(1 - level, (double)o->w->n - 1)))
 		return;
 	for (size_t i = from + 1; i < to; i++) {
-		double t = difference_t(o->w, o->columns[i - 1], o->columns[i]);
+		double t = difference_t(o->w, o->r, o->columns[i - 1], o->columns[i]);
 
 		if (t > most) {
 			most = t;
@@ -129,6 +134,21 @@ static void cut_groups(struct ordering *o, size_t from, size_t to)
 	o->cut[at] = true;
 	cut_groups(o, from, at);
 	cut_groups(o, at, to);
+}
+
+/* How likely the differences of a factor to those behind it are by chance: the largest p, since all
+ * must be there, for as many factors as might have been first. */
+static double p_above(const struct ordering *o, size_t at)
+{
+	double p = 0, others = (double)o->r->p - 1;
+
+	for (size_t i = at + 1; i < o->r->p; i++) {
+		double t = difference_t(o->w, o->r, o->columns[at], o->columns[i]);
+		double upper = dist_t_upper(t, (double)o->w->n - 1);
+
+		p = fmax(p, isnan(upper) ? 1 : upper);
+	}
+	return fmin(1, others * p);
 }
 
 /* Active ones first, by importance; equal ones stay in the order of the table. */
@@ -142,7 +162,7 @@ static bool comes_before(const struct rank_factor *a, const struct rank_factor *
 void rank_groups(const struct rank_work *w, struct rank_result *r)
 {
 	struct ordering o = {
-		w, mem_alloc(r->p, sizeof(size_t)), mem_zalloc(r->p + 1, sizeof(bool))};
+		w, r, mem_alloc(r->p, sizeof(size_t)), mem_zalloc(r->p + 1, sizeof(bool))};
 	int group = 1;
 
 	for (size_t j = 0; j < r->p; j++)
@@ -166,6 +186,8 @@ void rank_groups(const struct rank_work *w, struct rank_result *r)
 		group += j && (o.cut[j] || j == r->n_active);
 		r->factors[j].group = group;
 	}
+	for (size_t j = 0; j < r->p; j++)
+		r->factors[j].p_above = p_above(&o, j);
 	free(o.columns);
 	free(o.cut);
 }

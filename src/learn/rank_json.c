@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 static const char *const SCALE_WORDS[] = {"auto", "raw", "log"};
-static const char *const MODEL_WORDS[] = {"linear", "forest"};
+static const char *const MODEL_WORDS[] = {"linear", "forest", "gaussian process"};
 
 /* The numbers of a factor that need no thought. */
 #define FACTOR_NUMBERS(X)                                                                          \
@@ -21,6 +21,7 @@ static const char *const MODEL_WORDS[] = {"linear", "forest"};
 	X(std_error)                                                                               \
 	X(p_value)                                                                                 \
 	X(p_active)                                                                                \
+	X(p_above)                                                                                 \
 	X(low)                                                                                     \
 	X(high)                                                                                    \
 	X(at_low)                                                                                  \
@@ -84,6 +85,30 @@ static json_t *factor_json(const struct rank_factor *f)
 	return object;
 }
 
+static json_t *pairs_json(const struct rank_result *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		const struct rank_pair *p = &r->pairs[i];
+		json_t *object = json_object();
+
+		json_object_set_new(object, "factor", json_string(r->factors[p->a].name));
+		json_object_set_new(object, "by", json_string(r->factors[p->b].name));
+		json_object_set_new(object, "share", json_number(p->share));
+		json_object_set_new(object, "share_interval", interval_json(&p->interval));
+		json_object_set_new(object, "effect_at_low", json_number(p->at_low));
+		json_object_set_new(
+			object, "effect_at_low_interval", interval_json(&p->low_interval));
+		json_object_set_new(object, "effect_at_high", json_number(p->at_high));
+		json_object_set_new(
+			object, "effect_at_high_interval", interval_json(&p->high_interval));
+		json_object_set_new(object, "sentence", json_string(p->sentence));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
 static json_t *data_json(const struct dataset *d)
 {
 	json_t *object = json_object(), *columns = json_array(), *names = json_array();
@@ -140,6 +165,9 @@ json_t *rank_to_json(const struct rank_result *r)
 	json_object_set_new(object, "rfecv_score", numbers(r->rfecv_score, r->p));
 	json_object_set_new(object, "linear", fit_json(&r->linear, r));
 	json_object_set_new(object, "forest", fit_json(&r->forest, r));
+	if (r->gp.predicted)
+		json_object_set_new(object, "gaussian_process", fit_json(&r->gp, r));
+	json_object_set_new(object, "pairs", pairs_json(r));
 	json_object_set_new(object, "forest_oob_r2", json_number(r->forest_oob_r2));
 	json_object_set_new(object, "little_r2", json_number(r->little_r2));
 	if (r->little_predicted)
@@ -310,6 +338,41 @@ static void read_warnings(struct rank_result *r, const json_t *list)
 	}
 }
 
+static size_t factor_index(const struct rank_result *r, const char *name)
+{
+	size_t j = 0;
+
+	while (j < r->p && strcmp(r->factors[j].name, name))
+		j++;
+	return j;
+}
+
+/* Rankings that were stored before there were pairs have none. */
+static bool read_pairs(struct rank_result *r, const json_t *list)
+{
+	size_t n = json_array_size(list);
+
+	r->pairs = mem_zalloc(n + 1, sizeof(*r->pairs));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *object = json_array_get(list, i);
+		struct rank_pair *p = &r->pairs[r->n_pairs];
+
+		p->a = factor_index(r, json_text_at(object, "factor"));
+		p->b = factor_index(r, json_text_at(object, "by"));
+		if (p->a == r->p || p->b == r->p)
+			return false;
+		p->share = json_number_at(object, "share");
+		p->interval = read_interval(object, "share_interval");
+		p->at_low = json_number_at(object, "effect_at_low");
+		p->low_interval = read_interval(object, "effect_at_low_interval");
+		p->at_high = json_number_at(object, "effect_at_high");
+		p->high_interval = read_interval(object, "effect_at_high_interval");
+		p->sentence = mem_strdup(json_text_at(object, "sentence"));
+		r->n_pairs++;
+	}
+	return true;
+}
+
 static bool read_parts(struct rank_result *r, const json_t *json)
 {
 	const json_t *factors = json_object_get(json, "factors");
@@ -326,6 +389,12 @@ static bool read_parts(struct rank_result *r, const json_t *json)
 			return false;
 	r->rfecv_score = read_numbers(json_object_get(json, "rfecv_score"), r->p);
 	r->little_predicted = read_numbers(json_object_get(json, "little_predicted"), r->n);
+	if (!read_pairs(r, json_object_get(json, "pairs")))
+		return false;
+	r->gp.r2 = r->gp.r2_mean = NAN;
+	if (json_object_get(json, "gaussian_process") &&
+		!read_fit(&r->gp, r, json_object_get(json, "gaussian_process")))
+		return false;
 	return r->rfecv_score && read_fit(&r->linear, r, json_object_get(json, "linear")) &&
 	       read_fit(&r->forest, r, json_object_get(json, "forest"));
 }
@@ -346,7 +415,7 @@ int rank_from_json(struct rank_result *r, const json_t *json, struct err *err)
 	r->log_scale = !strcmp(json_text_at(json, "scale"), "log");
 	r->cv_error_raw = json_number_at(json, "cv_error_raw");
 	r->cv_error_log = json_number_at(json, "cv_error_log");
-	r->preferred = (enum rank_model)word_index(json_text_at(json, "preferred"), MODEL_WORDS, 2);
+	r->preferred = (enum rank_model)word_index(json_text_at(json, "preferred"), MODEL_WORDS, 3);
 	r->n_active = (size_t)json_int_at(json, "active");
 	r->noise_floor = json_number_at(json, "noise_floor");
 	r->rfecv_n = (size_t)json_int_at(json, "rfecv_selected");

@@ -1,5 +1,5 @@
 /*
- * Both models on every split. A split's models see its train rows only; everything that is said
+ * All models on every split. A split's models see its train rows only; everything that is said
  * about a factor's importance comes from test rows.
  */
 #include "learn/rank_work.h"
@@ -390,6 +390,8 @@ static void fit_split(void *arg, size_t i)
 		rc = fit_linear(w, s);
 	if (!rc && w->fits[RANK_FOREST])
 		rc = fit_forest(w, s, i == 0 && w->keep_forest);
+	if (!rc && w->fits[RANK_GP])
+		rank_gp_split(w, s);
 	if (!rc && i == 0 && w->keep_forest)
 		rank_shuffle(w, w->y, s->rows + s->n_train, s->n_test);
 }

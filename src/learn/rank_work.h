@@ -2,20 +2,23 @@
  * What the parts of rank.h share while they work. Internal to src/learn.
  *
  *   rank.c          the order of things, the choice of scale, warnings
- *   rank_splits.c   both models on every split: predictions, losses without a factor, curves
+ *   rank_splits.c   all models on every split: predictions, losses without a factor, curves
  *   rank_active.c   which factors are told from noise
  *   rank_groups.c   importances, their intervals, rank groups
  *   rank_effects.c  effects from low to high, curves with bands
+ *   rank_gp.c       the Gaussian process on every split; importances and effects from its draws
+ *   rank_pairs.c    pairs of factors that depend on each other
  *   rank_json.c     the stored form
  */
 #ifndef CULPRIT_LEARN_RANK_WORK_H
 #define CULPRIT_LEARN_RANK_WORK_H
 
 #include "learn/forest.h"
+#include "learn/indices.h"
 #include "learn/linear.h"
 #include "learn/rank.h"
 
-enum { RANK_MODELS = 2, RANK_CURVE = 25, RANK_FOLDS = 5, RANK_SHUFFLES = 10 };
+enum { RANK_MODELS = 3, RANK_CURVE = 25, RANK_FOLDS = 5, RANK_SHUFFLES = 10 };
 
 /* The values of a factor that curves are drawn through, and what share of the rows lies nearest. */
 struct rank_grid {
@@ -41,6 +44,15 @@ struct split {
 	struct err err;
 };
 
+/* The Gaussian process of a small table. */
+struct rank_gp {
+	double *low, *width;    /* p: numbers are scaled to 0 … 1 */
+	bool *words;            /* p */
+	double *x;              /* n × p, scaled */
+	struct gp whole;        /* on all rows */
+	struct indices indices; /* where it is preferred; draw_total in shares of all variation */
+};
+
 struct rank_work {
 	const struct dataset *data;
 	struct rank_spec spec;
@@ -60,6 +72,7 @@ struct rank_work {
 	bool fits[RANK_MODELS]; /* which models are wanted */
 	bool keep_forest;       /* of the first split, which is the holdout then */
 	struct forest *forest;  /* of the holdout */
+	struct rank_gp *gp;     /* NULL where the table is too large, or too small */
 	double *drops; /* p × RANK_SHUFFLES: its losses of R² there by shuffled factors */
 	/* For a sampled table: predictions of the rows that were not sampled, by the first split's
 	 * models, data->n each; else NULL. */
@@ -102,6 +115,25 @@ double *rank_mean_loss(const struct rank_work *w, enum rank_model model);
 void rank_groups(const struct rank_work *w, struct rank_result *r);
 
 /* rank_effects.c */
-void rank_effects(const struct rank_work *w, struct rank_result *r, const struct linear *whole);
+int rank_effects(const struct rank_work *w, struct rank_result *r, const struct linear *whole,
+	struct err *err);
+
+/* rank_gp.c: whether the table is one for it; the fit to all rows, false where there is none. */
+bool rank_gp_suits(const struct rank_work *w);
+bool rank_gp_make(struct rank_work *w);
+void rank_gp_release(struct rank_work *w);
+void rank_gp_split(const struct rank_work *w, struct split *s);
+/* Importances from its posterior, in place of those from test rows. */
+int rank_gp_importance(struct rank_work *w, struct rank_result *r, struct err *err);
+/* The difference of two factors' importances over its posterior's deviation. */
+double rank_gp_difference(const struct rank_work *w, size_t a, size_t b);
+int rank_gp_effect(const struct rank_work *w, struct rank_factor *f, size_t j, struct err *err);
+/* Quantiles of n draws, widened to hold the point estimate; sorts v. */
+struct interval rank_draws_interval(double *v, size_t n, double confidence, double point);
+
+/* rank_pairs.c: after rank_groups(), where the Gaussian process is preferred. */
+int rank_pairs(const struct rank_work *w, struct rank_result *r, struct err *err);
+/* The model's fit in the result. */
+struct rank_fit *rank_fit_of(struct rank_result *r, enum rank_model model);
 
 #endif
