@@ -112,7 +112,9 @@ START_TEST(what_cannot_be_sent_is_told)
 	ck_assert_uint_ge(result.started, 99);
 	ck_assert_uint_eq(server.requests, result.errors_all[LOAD_TIMEOUT]);
 	ck_assert_uint_ge(result.latency.min, spec.timeout_ns);
-	ck_assert_int_eq(load_limit(&result), LOAD_LIMIT_USERS);
+	/* or, where the machine was busy, the engine that was late besides */
+	ck_assert(
+		load_limit(&result) == LOAD_LIMIT_USERS || load_limit(&result) == LOAD_LIMIT_LATE);
 	load_result_release(&result);
 }
 END_TEST
