@@ -38,7 +38,8 @@ struct cmd {
 	const struct opt_section *sections;
 	size_t min_rest, max_rest; /* positional arguments */
 	bool stop_at_positional;   /* for `watch -- CMD` and its like */
-	/* 0, or negative with err set: the frame prints it and picks the exit code. */
+	/* 0, or negative with err set: the frame prints it and picks the exit code. Positive: the
+	 * exit code itself, of a command that passes on another's. */
 	int (*run)(struct cli *cli, const struct opt_rest *rest, struct err *err);
 };
 
@@ -48,6 +49,7 @@ struct cmd {
 	X(find)                                                                                    \
 	X(rank)                                                                                    \
 	X(load)                                                                                    \
+	X(watch)                                                                                   \
 	X(lab)                                                                                     \
 	X(runs)                                                                                    \
 	X(show)                                                                                    \

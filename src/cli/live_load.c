@@ -2,43 +2,12 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/num.h"
 #include "report/phrase.h"
 
-enum { LABEL = 10, NARROW = 20, LINE_EVERY_S = 10 };
-
-/* ---- values over the run ---- */
-
-static void series_clear(struct live_series *s)
-{
-	s->n = 0;
-	s->sum = 0;
-	s->in_sum = 0;
-	s->step = 1;
-}
-
-static void series_add(struct live_series *s, double value)
-{
-	s->sum += value;
-	if (++s->in_sum < s->step)
-		return;
-	if (s->n == LIVE_POINTS) {
-		for (size_t i = 0; i < LIVE_POINTS / 2; i++)
-			s->points[i] = (s->points[2 * i] + s->points[2 * i + 1]) / 2;
-		s->n /= 2;
-		s->step *= 2;
-	}
-	if (s->in_sum >= s->step) {
-		s->points[s->n++] = s->sum / s->in_sum;
-		s->sum = 0;
-		s->in_sum = 0;
-	}
-}
+enum { LINE_EVERY_S = 10 };
 
 /* Completed a second over the last second of ticks. */
 static double rate_now(struct live_load *v, const struct load_tick *t)
@@ -56,23 +25,6 @@ static double rate_now(struct live_load *v, const struct load_tick *t)
 }
 
 /* ---- the lines ---- */
-
-static void label(struct str *out, const struct term *term, const char *text)
-{
-	term_add(out, term, TERM_DIM, text);
-	str_add_repeat(out, " ", LABEL - str_width(text));
-}
-
-static void add_time(struct str *out, const struct term *term, double seconds)
-{
-	struct str text = STR_INIT;
-	char number[NUM_TEXT];
-
-	str_add(&text, num_duration(seconds, number));
-	phrase_plain(&text, term);
-	str_add(out, text.p);
-	str_release(&text);
-}
 
 static void elapsed_line(struct str *out, const struct load_tick *t, const struct term *term)
 {
@@ -104,7 +56,7 @@ static void rate_line(
 	struct str text = STR_INIT;
 	char number[NUM_TEXT];
 
-	label(out, term, "rate");
+	live_label(out, term, "rate");
 	str_addf(&text, "%s/s", num_count(rate, number));
 	term_add(out, term, TERM_BOLD, text.p);
 	if (isfinite(t->asked_rate) && t->asked_rate > 0)
@@ -116,17 +68,17 @@ static void latency_line(struct str *out, const struct load_tick *t, const struc
 {
 	const struct load_second *s = t->last;
 
-	label(out, term, "latency");
+	live_label(out, term, "latency");
 	if (!s || !isfinite(s->p50_s)) {
 		str_add(out, "after the first second");
 		return;
 	}
 	str_add(out, "p50 ");
-	add_time(out, term, s->p50_s);
+	live_add_time(out, term, s->p50_s);
 	str_add(out, "   p99 ");
-	add_time(out, term, s->p99_s);
+	live_add_time(out, term, s->p99_s);
 	str_add(out, "   max ");
-	add_time(out, term, s->max_s);
+	live_add_time(out, term, s->max_s);
 	term_add(out, term, TERM_DIM, "   in the last second");
 }
 
@@ -135,7 +87,7 @@ static void counts_line(struct str *out, const struct load_tick *t, const struct
 	struct str failed = STR_INIT;
 	char a[NUM_TEXT], b[NUM_TEXT];
 
-	label(out, term, "requests");
+	live_label(out, term, "requests");
 	str_addf(out, "%s answered, %s under way, ", num_count((double)t->completed, a),
 		num_count((double)t->under_way, b));
 	str_addf(&failed, "%s failed", num_count((double)t->errors, a));
@@ -146,38 +98,16 @@ static void counts_line(struct str *out, const struct load_tick *t, const struct
 	str_release(&failed);
 }
 
-/* "rate     ▂▄▆█▇  19,400 to 20,500/s" */
-static bool spark_line(struct str *out, const struct live_series *s, const struct term *term,
-	const char *name, bool time, size_t columns)
+static void format_rate(struct str *out, double value)
 {
-	double low = INFINITY, high = -INFINITY;
-	struct str range = STR_INIT;
-	size_t room;
+	phrase_significant(out, value, 3);
+}
 
-	for (size_t i = 0; i < s->n; i++)
-		if (isfinite(s->points[i])) {
-			low = fmin(low, s->points[i]);
-			high = fmax(high, s->points[i]);
-		}
-	if (s->n < 2 || !(low <= high))
-		return false;
-	str_add(&range, "  ");
-	if (time)
-		add_time(&range, term, low);
-	else
-		phrase_significant(&range, low, 3);
-	str_add(&range, " to ");
-	if (time)
-		add_time(&range, term, high);
-	else
-		phrase_significant(&range, high, 3);
-	phrase_plain(&range, term);
-	room = str_width(range.p) + LABEL;
-	label(out, term, name);
-	term_spark(out, term, s->points, s->n, columns > room + 5 ? columns - room : 5);
-	term_add(out, term, TERM_DIM, range.p);
-	str_release(&range);
-	return true;
+static void format_time(struct str *out, double value)
+{
+	char number[NUM_TEXT];
+
+	str_add(out, num_duration(value, number));
 }
 
 void live_load_lines(struct live_load *v, const struct load_tick *t, const struct term *term,
@@ -187,8 +117,8 @@ void live_load_lines(struct live_load *v, const struct load_tick *t, const struc
 
 	if (t->elapsed_s >= v->next_point_s) {
 		if (v->next_point_s > 0) {
-			series_add(&v->rate, rate);
-			series_add(&v->p99, t->last ? t->last->p99_s : NAN);
+			live_series_add(&v->rate, rate);
+			live_series_add(&v->p99, t->last ? t->last->p99_s : NAN);
 		}
 		v->next_point_s = floor(t->elapsed_s) + 1;
 	}
@@ -200,73 +130,21 @@ void live_load_lines(struct live_load *v, const struct load_tick *t, const struc
 	rate_line(&lines[(*n)++], t, term, rate);
 	latency_line(&lines[(*n)++], t, term);
 	counts_line(&lines[(*n)++], t, term);
-	*n += spark_line(&lines[*n], &v->rate, term, "rate/s", false, columns);
-	*n += spark_line(&lines[*n], &v->p99, term, "p99", true, columns);
-}
-
-/* ---- the screen ---- */
-
-static bool screen_size(size_t *columns, size_t *rows)
-{
-	struct winsize size;
-
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col || !size.ws_row)
-		return false;
-	*columns = size.ws_col;
-	*rows = size.ws_row;
-	return true;
-}
-
-/* Up to the panel's first row, and everything below it cleared. Terminals break lines anew when
- * they get narrower, so the rows are counted at the width that is there now. */
-static void add_clear(struct live_load *v, struct str *out, size_t columns)
-{
-	size_t rows = 0;
-
-	for (size_t i = 0; i < v->n_lines; i++)
-		rows += v->widths[i] > columns ? (v->widths[i] + columns - 1) / columns : 1;
-	if (rows)
-		str_addf(out, "\x1b[%zuA", rows);
-	str_add(out, v->n_lines ? "\r\x1b[J" : "");
-	v->n_lines = 0;
-}
-
-static void clear_panel(struct live_load *v)
-{
-	struct str out = STR_INIT;
-	size_t columns = v->cli->err.width, rows;
-
-	if (!v->n_lines)
-		return;
-	screen_size(&columns, &rows);
-	add_clear(v, &out, columns);
-	fputs(str_text(&out), stderr);
-	fflush(stderr);
-	str_release(&out);
+	*n += live_series_line(&lines[*n], &v->rate, term, "rate/s", format_rate, columns);
+	*n += live_series_line(&lines[*n], &v->p99, term, "p99", format_time, columns);
 }
 
 static void draw(struct live_load *v, const struct load_tick *t)
 {
-	struct str lines[LIVE_LINES] = {{0}}, frame = STR_INIT, line = STR_INIT;
-	size_t columns, rows, n;
+	struct str lines[LIVE_LINES] = {{0}};
+	size_t columns = live_panel_columns(&v->panel), n;
 
-	if (!screen_size(&columns, &rows))
+	if (!columns)
 		return;
-	live_load_lines(v, t, &v->cli->err, columns - 1, lines, &n);
-	add_clear(v, &frame, columns);
-	/* the last row is where the cursor stands */
-	for (size_t i = 0; i < n && i + 1 < rows && columns >= NARROW; i++) {
-		str_clear(&line);
-		cli_add_columns(&line, str_text(&lines[i]), columns - 1);
-		str_addf(&frame, "%s\x1b[K\n", str_text(&line));
-		v->widths[v->n_lines++] = str_width(str_text(&line));
-	}
-	fputs(str_text(&frame), stderr);
-	fflush(stderr);
+	live_load_lines(v, t, &v->cli->err, columns, lines, &n);
+	live_panel_draw(&v->panel, lines, n);
 	for (size_t i = 0; i < LIVE_LINES; i++)
 		str_release(&lines[i]);
-	str_release(&frame);
-	str_release(&line);
 }
 
 /* "measuring 10.0 of 60.0 s   20,413 requests/s   20,100 answers   0 failed" */
@@ -282,7 +160,7 @@ static void add_plain(struct live_load *v, const struct load_tick *t, struct str
 		str_addf(line, " (stage %zu of %zu)", t->stage + 1, t->n_stages);
 	if (t->last && isfinite(t->last->p99_s)) {
 		str_add(line, "   p99 ");
-		add_time(line, &v->cli->err, t->last->p99_s);
+		live_add_time(line, &v->cli->err, t->last->p99_s);
 	}
 	str_addf(line, "   %s", num_count((double)t->completed, done));
 	if (t->requests_wanted)
@@ -297,8 +175,8 @@ static void start(struct live_load *v, const char *title)
 	str_clear(&v->title);
 	str_add(&v->title, title);
 	phrase_plain(&v->title, &v->cli->err);
-	series_clear(&v->rate);
-	series_clear(&v->p99);
+	live_series_clear(&v->rate);
+	live_series_clear(&v->p99);
 	v->n_past = 0;
 	v->next_point_s = 0;
 	v->next_line_s = LINE_EVERY_S;
@@ -306,16 +184,14 @@ static void start(struct live_load *v, const char *title)
 
 void live_load_init(struct live_load *v, const struct cli *cli, const char *title, bool panel)
 {
-	const char *name = getenv("TERM"), *off = getenv("NO_LIVE");
-
 	*v = (struct live_load){.cli = cli};
-	v->panel = panel && cli->err.tty && !(off && *off) && name && strcmp(name, "dumb") != 0;
+	live_panel_init(&v->panel, cli, panel);
 	start(v, title);
 }
 
 void live_load_again(struct live_load *v, const char *title)
 {
-	clear_panel(v);
+	live_panel_clear(&v->panel);
 	start(v, title);
 }
 
@@ -323,7 +199,7 @@ void live_load_tick(struct live_load *v, const struct load_tick *t)
 {
 	struct str line = STR_INIT;
 
-	if (v->panel) {
+	if (v->panel.on) {
 		draw(v, t);
 		return;
 	}
@@ -340,7 +216,7 @@ void live_load_say(struct live_load *v, const char *line)
 {
 	struct str plain = STR_INIT;
 
-	clear_panel(v);
+	live_panel_clear(&v->panel);
 	str_add(&plain, line);
 	phrase_plain(&plain, &v->cli->err);
 	cli_progress_line(v->cli, plain.p);
@@ -349,7 +225,7 @@ void live_load_say(struct live_load *v, const char *line)
 
 void live_load_end(struct live_load *v)
 {
-	clear_panel(v);
+	live_panel_clear(&v->panel);
 	cli_progress_end(v->cli);
 	str_release(&v->title);
 }

@@ -1,40 +1,28 @@
 /*
  * How a load goes, on stderr while it runs: on a terminal a panel of a few lines that is drawn
- * again in place, elsewhere a plain line every ten seconds. No mode of the terminal is changed, so
- * however culprit ends, the terminal is as it was.
+ * again in place, elsewhere a plain line every ten seconds.
  */
 #ifndef CULPRIT_CLI_LIVE_LOAD_H
 #define CULPRIT_CLI_LIVE_LOAD_H
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/live_panel.h"
 #include "load/load.h"
 
-enum {
-	LIVE_POINTS = 512, /* of the sparklines; joined in pairs when there are more */
-	LIVE_TICKS = 11,   /* the rate is over the last second: so many ticks of 100 ms */
-	LIVE_LINES = 8
-};
-
-/* Values of a run so far, each standing for `step` seconds. */
-struct live_series {
-	double points[LIVE_POINTS];
-	size_t n;
-	double sum;
-	unsigned step, in_sum;
-};
+/* The rate is over the last second: so many ticks of 100 ms. */
+enum { LIVE_TICKS = 11 };
 
 struct live_load {
 	const struct cli *cli;
 	struct str title; /* first line */
-	bool panel;
+	struct live_panel panel;
 	struct live_series rate, p99;
 	struct live_past {
 		double elapsed_s, completed;
 	} past[LIVE_TICKS];
 	size_t n_past;
 	double next_point_s, next_line_s;
-	size_t widths[LIVE_LINES], n_lines; /* of the panel that is on the screen */
 };
 
 /* `panel`: draw one if stderr is a terminal that can. */

@@ -157,7 +157,7 @@ static int run_command(const struct cmd *cmd, struct cli *cli, int argc, char **
 			cli->store_path = ".culprit/culprit.db";
 		rc = cmd->run(cli, &rest, &err);
 	}
-	if (rc) {
+	if (rc < 0) {
 		cli_progress_end(cli);
 		if (cli->err.colour)
 			fprintf(stderr, "\x1b[31mculprit %s:\x1b[0m %s\n", cmd->name, err.text);
@@ -167,7 +167,7 @@ static int run_command(const struct cmd *cmd, struct cli *cli, int argc, char **
 out:
 	opt_rest_release(&rest);
 	free(sections);
-	return rc ? err_exit_code((enum err_kind) - rc) : 0;
+	return rc < 0 ? err_exit_code((enum err_kind) - rc) : rc;
 }
 
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/stored_load.h"
+#include "cli/stored_recording.h"
 #include "study/study.h"
 
 static int find_run(struct store *store, const char *which, struct run *out, struct err *err)
@@ -103,6 +104,11 @@ static void run_line(const struct stored *s, const struct term *term, struct str
 	char text[CLOCK_TEXT];
 
 	str_addf(&line, "run %lld, %s, %s", (long long)r->id, r->kind,
+static bool has_recording(const struct run *run)
+{
+	return run->result && !strcmp(run->kind, "recording");
+}
+
 		clock_label(r->started_ms, text));
 	if (r->ended_ms > r->started_ms)
 		str_addf(&line, ", took %s",
@@ -158,6 +164,8 @@ void stored_rank_csv(const json_t *result, struct str *out)
 
 			if (json_is_string(value))
 				csv_put(out, !c, json_string_value(value));
+	} else if (has_recording(&s->run)) {
+		rc = stored_recording_text(&s->run, term, out, err);
 			else if (json_is_boolean(value))
 				csv_put(out, !c, json_is_true(value) ? "true" : "false");
 			else
@@ -209,6 +217,8 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 		.trials = n_trials ? rows : NULL,
 		.n_trials = n_trials,
 	};
+	} else if (has_recording(&s->run)) {
+		rc = stored_recording_csv(&s->run, out, err);
 
 	for (size_t i = 0; i < n_trials; i++)
 		rows[i] = (struct report_trial){trials[i].index, trials[i].ok,
@@ -262,3 +272,5 @@ int stored_html(const struct stored *s, struct str *out, struct err *err)
 	rank_release(&rank);
 	return rc;
 }
+	if (has_recording(&s->run))
+		return stored_recording_html(&s->run, out, err);

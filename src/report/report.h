@@ -15,6 +15,7 @@
 #include "load/load.h"
 #include "load/search.h"
 
+#include "stats/recording.h"
 /* The verdict: one to three sentences that a reader can act on. "fraction_io_bound limits
  * requests_per_second: from 0.05 to 0.5 it falls by 78 % [74, 82]. json_object_length does not
  * matter within the range tried (500 to 1,000)." Says so where nothing could be told from noise,
@@ -76,3 +77,24 @@ struct report_load_page {
 void report_load_html(struct str *out, const struct report_load_page *page);
 
 #endif
+/* A recording, and of what. */
+struct recording_report {
+	const char *what; /* the command, "pid 123 (nginx)", "cgroup /a/b" */
+	const struct recording *recording;
+	int exit_code; /* of the command that was run; -1: none was, or it did not end by itself */
+};
+
+/* Terminal: one screen. */
+void report_recording(
+	struct str *out, const struct term *term, const struct recording_report *report);
+
+/* The page of a recording. */
+struct report_recording_page {
+	const char *title, *command, *started; /* as above */
+	const json_t *machine;
+	int64_t run;
+	struct recording_report recording;
+};
+
+void report_recording_html(struct str *out, const struct report_recording_page *page);
+

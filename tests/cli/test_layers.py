@@ -14,7 +14,7 @@ MAY = {
     "net": {"base"},
     "load": {"base", "stats", "net"},
     "lab": {"base", "stats", "net"},
-    "proc": {"base", "net"},
+    "proc": {"base", "stats", "net"},
     "store": {"base"},
     "study": {"base", "stats", "learn", "design", "net", "load", "proc", "store"},
     "report": {"base", "stats", "learn", "load"},
