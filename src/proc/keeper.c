@@ -29,9 +29,9 @@ struct watch {
 	struct process_tree tree;
 };
 
-static void tell(enum keeper_event event, int value)
+static void tell(enum keeper_event event, int value, enum keeper_step at)
 {
-	struct keeper_message m = {event, value};
+	struct keeper_message m = {event, value, (int32_t)at};
 	/* smaller than PIPE_BUF, so whole or not at all; nobody there is no matter */
 	ssize_t n = write(FD_EVENTS, &m, sizeof(m));
 
@@ -43,6 +43,42 @@ static void signal_tree(struct watch *w, int number)
 	process_tree_read(&w->tree, getpid());
 	for (size_t i = 1; i < w->tree.n; i++)
 		kill(w->tree.items[i].pid, number);
+}
+
+/* The calling process enters the groups whose files stand in the lines of `procs`. */
+static bool enter_groups(const char *procs)
+{
+	char path[2048];
+	bool entered = true;
+
+	for (const char *p = procs; *p && entered; p += *p == '\n') {
+		size_t len = strcspn(p, "\n");
+		int fd = -1;
+
+		errno = ENAMETOOLONG;
+		if (len < sizeof(path)) {
+			memcpy(path, p, len);
+			path[len] = '\0';
+			fd = open(path, O_WRONLY | O_CLOEXEC);
+		}
+		entered = fd >= 0 && write(fd, "0", 1) == 1;
+		if (fd >= 0 && entered)
+			close(fd);
+		p += len;
+	}
+	return entered;
+}
+
+/* Before the service's first instruction, so that nothing of it escapes: its groups, its cores. */
+static void take_limits(const struct keeper_spec *spec)
+{
+	if (spec->cgroup_procs && !enter_groups(spec->cgroup_procs))
+		tell(KEEPER_FAILED, errno, KEEPER_AT_GROUP);
+	else if (spec->cores && sched_setaffinity(0, sizeof(*spec->cores), spec->cores))
+		tell(KEEPER_FAILED, errno, KEEPER_AT_CORES);
+	else
+		return;
+	_exit(127);
 }
 
 /* The service's own process: never returns. */
@@ -60,9 +96,10 @@ static void become_service(const struct keeper_spec *spec, pid_t keeper)
 		sigaction(i, &normal, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	take_limits(spec);
 	if (!spec->folder || !chdir(spec->folder))
 		execve("/bin/sh", argv, spec->env);
-	tell(KEEPER_FAILED, errno);
+	tell(KEEPER_FAILED, errno, KEEPER_AT_START);
 	_exit(127);
 }
 
@@ -75,7 +112,7 @@ static bool reap(struct watch *w)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == w->service) {
 			w->ended = true;
-			tell(KEEPER_ENDED, status);
+			tell(KEEPER_ENDED, status, KEEPER_AT_START);
 		}
 	return pid == 0 || errno != ECHILD;
 }
@@ -171,7 +208,7 @@ static void keeper_main(const struct keeper_spec *spec, int life, int events)
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);
 	if (!settle_descriptors(life, events, spec->log, &all)) {
-		struct keeper_message m = {KEEPER_FAILED, errno};
+		struct keeper_message m = {KEEPER_FAILED, errno, KEEPER_AT_START};
 
 		_exit(write(events, &m, sizeof(m)) < 0);
 	}
@@ -179,10 +216,10 @@ static void keeper_main(const struct keeper_spec *spec, int life, int events)
 	if (!w.service)
 		become_service(spec, self);
 	if (w.service < 0) {
-		tell(KEEPER_FAILED, errno);
+		tell(KEEPER_FAILED, errno, KEEPER_AT_START);
 		_exit(1);
 	}
-	tell(KEEPER_STARTED, w.service);
+	tell(KEEPER_STARTED, w.service, KEEPER_AT_START);
 	keep(&w);
 	_exit(0);
 }

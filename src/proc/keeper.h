@@ -5,23 +5,32 @@
 #ifndef CULPRIT_PROC_KEEPER_H
 #define CULPRIT_PROC_KEEPER_H
 
+#include <sched.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* What the keeper tells, each at most once. The pipe's end: nothing is left. */
 enum keeper_event {
-	KEEPER_FAILED = 1, /* could not start it (its folder, a fork); value: errno */
+	KEEPER_FAILED = 1, /* could not start it; value: errno, at: what failed */
 	KEEPER_STARTED,    /* value: pid of the service's first process */
 	KEEPER_ENDED,      /* the first process ended; value: its wait status */
 };
 
+enum keeper_step {
+	KEEPER_AT_START, /* its folder, a fork, the shell */
+	KEEPER_AT_GROUP, /* entering its cgroup */
+	KEEPER_AT_CORES, /* being pinned */
+};
+
 struct keeper_message {
-	int32_t event, value;
+	int32_t event, value, at;
 };
 
 struct keeper_spec {
 	const char *command, *folder; /* folder may be NULL */
 	char *const *env;             /* whole environment */
+	const char *cgroup_procs;     /* to enter first: files of cgroups, a line each; or NULL */
+	const cpu_set_t *cores;       /* that it may run on, with all that it starts; or NULL */
 	int log;                      /* descriptor for stdout and stderr of the service */
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "proc/tree.h"
 
 bool port_is_local(const struct sock_address *address)
@@ -88,12 +89,12 @@ static bool leads_to(const struct place *wanted, const struct place *listener)
 			       !memcmp(&any4, &listener->ip, sizeof(any4))));
 }
 
-/* One line of /proc/net/tcp: sl local remote state tx:rx tr:when retrnsmt uid timeout inode … */
-static void read_line(char *line, bool v6, const struct place *wanted, struct port_sockets *out)
+/* One line of /proc/net/tcp: sl local remote state tx:rx tr:when retrnsmt uid timeout inode …
+ * False where it does not listen. */
+static bool read_line(char *line, bool v6, struct place *listener, uint64_t *inode)
 {
 	enum { LOCAL = 1, STATE = 3, INODE = 9, FIELDS };
 	char *field[FIELDS] = {0}, *rest = NULL;
-	struct place listener;
 	int n = 0;
 
 	for (char *p = strtok_r(line, " \n", &rest); p && n < FIELDS; n++) {
@@ -101,33 +102,66 @@ static void read_line(char *line, bool v6, const struct place *wanted, struct po
 		p = strtok_r(NULL, " \n", &rest);
 	}
 	if (n < FIELDS || strcmp(field[STATE], "0A") != 0 ||
-		strlen(field[LOCAL]) < (v6 ? 34u : 10u) ||
-		!read_place(field[LOCAL], v6, &listener) || !leads_to(wanted, &listener))
-		return;
-	if (out->n < sizeof(out->inodes) / sizeof(out->inodes[0]))
-		out->inodes[out->n++] = strtoull(field[INODE], NULL, 10);
+		strlen(field[LOCAL]) < (v6 ? 34u : 10u) || !read_place(field[LOCAL], v6, listener))
+		return false;
+	*inode = strtoull(field[INODE], NULL, 10);
+	return true;
 }
 
-void port_listeners(const struct sock_address *address, struct port_sockets *out)
+/* All that listens and is wanted, as far as there is room. */
+static void read_listeners(struct port_sockets *out,
+	bool (*wanted)(void *arg, const struct place *listener, uint64_t inode), void *arg)
 {
 	static const char *const FILES[] = {"/proc/net/tcp", "/proc/net/tcp6"};
-	struct place wanted = place_of(address);
 
 	out->n = 0;
 	for (int v6 = 0; v6 < 2; v6++) {
 		FILE *file = fopen(FILES[v6], "re");
+		struct place listener;
+		uint64_t inode;
 		char *line = NULL;
 		size_t cap = 0;
 
 		while (file && getline(&line, &cap, file) > 0)
-			read_line(line, v6, &wanted, out);
+			if (read_line(line, v6, &listener, &inode) &&
+				wanted(arg, &listener, inode) &&
+				out->n < sizeof(out->inodes) / sizeof(out->inodes[0]))
+				out->inodes[out->n++] = inode;
 		free(line);
 		if (file)
 			fclose(file);
 	}
 }
 
-static bool holds(pid_t pid, const struct port_sockets *sockets, bool *hidden)
+static bool is_led_to(void *arg, const struct place *listener, uint64_t inode)
+{
+	(void)inode;
+	return leads_to(arg, listener);
+}
+
+void port_listeners(const struct sock_address *address, struct port_sockets *out)
+{
+	struct place wanted = place_of(address);
+
+	read_listeners(out, is_led_to, &wanted);
+}
+
+bool port_has(const struct port_sockets *sockets, uint64_t inode)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < sockets->n; i++)
+		found |= sockets->inodes[i] == inode;
+	return found;
+}
+
+uint64_t port_inode(const char *link)
+{
+	return strncmp(link, "socket:[", 8) ? 0 : strtoull(link + 8, NULL, 10);
+}
+
+/* Calls `each` with the inode of every socket of a process until it says true; whether it did. */
+static bool any_socket(pid_t pid, bool (*each)(void *arg, uint64_t inode), void *arg, bool *hidden)
 {
 	char path[320], target[64];
 	struct dirent *entry;
@@ -141,20 +175,64 @@ static bool holds(pid_t pid, const struct port_sockets *sockets, bool *hidden)
 		return false;
 	}
 	while (!found && (entry = readdir(folder))) {
+		uint64_t inode;
 		ssize_t n;
 
 		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, entry->d_name);
 		n = readlink(path, target, sizeof(target) - 1);
-		if (n < 9)
+		if (n <= 0)
 			continue;
 		target[n] = '\0';
-		if (strncmp(target, "socket:[", 8) != 0)
-			continue;
-		for (size_t i = 0; i < sockets->n; i++)
-			found |= strtoull(target + 8, NULL, 10) == sockets->inodes[i];
+		inode = port_inode(target);
+		found = inode && each(arg, inode);
 	}
 	closedir(folder);
 	return found;
+}
+
+struct own_sockets {
+	unsigned port;
+	uint64_t *inodes;
+	size_t n, cap;
+};
+
+static bool add_socket(void *arg, uint64_t inode)
+{
+	struct own_sockets *own = arg;
+
+	own->inodes = mem_grow(own->inodes, &own->cap, own->n + 1, sizeof(*own->inodes));
+	own->inodes[own->n++] = inode;
+	return false;
+}
+
+static bool is_own(void *arg, const struct place *listener, uint64_t inode)
+{
+	const struct own_sockets *own = arg;
+	bool found = false;
+
+	for (size_t i = 0; i < own->n; i++)
+		found |= own->inodes[i] == inode;
+	return found && (!own->port || own->port == listener->port);
+}
+
+void port_listeners_of(pid_t pid, unsigned port, struct port_sockets *out)
+{
+	struct own_sockets own = {.port = port};
+	bool hidden = false;
+
+	any_socket(pid, add_socket, &own, &hidden);
+	read_listeners(out, is_own, &own);
+	free(own.inodes);
+}
+
+static bool is_one_of(void *arg, uint64_t inode)
+{
+	return port_has(arg, inode);
+}
+
+static bool holds(pid_t pid, const struct port_sockets *sockets, bool *hidden)
+{
+	return any_socket(pid, is_one_of, (void *)sockets, hidden);
 }
 
 static pid_t holder_anywhere(const struct port_sockets *sockets, bool *hidden)

@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "proc/keeper.h"
+#include "proc/limits.h"
 #include "proc/port.h"
 #include "proc/probe.h"
 #include "proc/tree.h"
@@ -42,8 +43,10 @@ struct service {
 	bool gone;            /* the keeper has ended: nothing is left */
 	bool ended;           /* the service's first process has … */
 	int status;           /* … with this wait status */
-	int failed;           /* errno where it could not be started */
-	double ended_s;       /* after its start */
+	int failed;           /* errno where it could not be started … */
+	int failed_at;        /* … and at which keeper_step */
+	char *cores;
+	double ended_s; /* after its start */
 };
 
 /* The last lines of the service's output, indented, after ". Its last output:". */
@@ -119,8 +122,24 @@ static void hear(struct service *s)
 			s->ended_s = (double)(clock_now_ns() - s->start_ns) / 1e9;
 		} else if (m.event == KEEPER_FAILED) {
 			s->failed = m.value;
+			s->failed_at = m.at;
 		}
 	}
+}
+
+static int start_failed(const struct service *s, struct err *err)
+{
+	if (s->failed_at == KEEPER_AT_GROUP)
+		return err_errno(err, ERR_SYSTEM, s->failed,
+			"the service could not be started: it cannot enter the cgroup that was "
+			"made "
+			"for its limits");
+	if (s->failed_at == KEEPER_AT_CORES)
+		return err_errno(err, ERR_SYSTEM, s->failed,
+			"the service could not be started: it cannot be pinned to cores %s (a "
+			"cpuset of culprit's container or group may not have them)",
+			s->cores);
+	return err_errno(err, ERR_SERVICE, s->failed, "the service could not be started");
 }
 
 int service_check(struct service *s, struct err *err)
@@ -129,7 +148,7 @@ int service_check(struct service *s, struct err *err)
 
 	hear(s);
 	if (s->failed)
-		return err_errno(err, ERR_SERVICE, s->failed, "the service could not be started");
+		return start_failed(s, err);
 	if (s->ended && WIFSIGNALED(s->status))
 		return fail(err, s->log_path, "the service was killed by signal %d (%s) after %s",
 			WTERMSIG(s->status), strsignal(WTERMSIG(s->status)),
@@ -302,10 +321,19 @@ static char **make_environment(const char *const *more, const char *mark)
 
 static int start_keeper(struct service *s, const struct service_spec *spec, struct err *err)
 {
-	struct keeper_spec k = {.command = spec->command, .folder = spec->folder};
+	struct keeper_spec k = {.command = spec->command,
+		.folder = spec->folder,
+		.cgroup_procs = spec->cgroup_procs};
+	cpu_set_t cores;
 	char **env = make_environment(spec->env, s->mark);
 	int rc = 0;
 
+	if (spec->cores) {
+		rc = limits_parse_cores(spec->cores, &cores, err);
+		if (rc)
+			goto out;
+		k.cores = &cores;
+	}
 	k.env = env;
 	k.log = open(spec->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
 	if (k.log < 0) {
@@ -334,6 +362,7 @@ int service_start(struct service **out, const struct service_spec *spec, const a
 	*out = NULL;
 	s->keeper = (struct keeper){.life = -1, .events = -1};
 	s->log_path = mem_strdup(spec->log_path);
+	s->cores = mem_strdup(spec->cores);
 	s->stop_timeout_ns = spec->stop_timeout_ns;
 	s->start_ns = clock_now_ns();
 	snprintf(s->mark, sizeof(s->mark), MARK "=%d-%llu", (int)getpid(),
@@ -439,5 +468,6 @@ void service_stop(struct service *s)
 		close(s->keeper.events);
 	}
 	free(s->log_path);
+	free(s->cores);
 	free(s);
 }

@@ -27,6 +27,10 @@ struct service_spec {
 	uint64_t stop_timeout_ns; /* between SIGTERM and SIGKILL */
 	const char *log_path; /* its stdout and stderr go here, from the start of the file; the tail
 				 is shown on failure */
+	/* Taken over before its first instruction; each may be NULL. */
+	const char *cgroup_procs; /* limits_procs_path(): the group that it enters */
+	const char *cores;        /* "0-3", "1": that it and all that it starts may run on, as
+				     limits_pin() has them */
 };
 
 struct service; /* a running one */
