@@ -110,6 +110,8 @@ static void show_progress(void *arg, const struct study_tick *tick)
 		str_addf(&line, "  %8s/s", num_short(tick->rate, text));
 	else if (tick->phase)
 		str_addf(&line, "  %s", tick->phase);
+	if (tick->sentence)
+		str_addf(&line, "  %s", tick->sentence);
 	if (tick->setting)
 		str_addf(&line, "  %s", tick->setting);
 	cli_progress(p->cli, line.p);
@@ -226,6 +228,7 @@ static int print_result(const struct cli *cli, const struct stored *s,
 	case CLI_CSV: study_trials_csv(&text, s->trials, s->n_trials); break;
 	case CLI_TEXT:
 		report_rank(&text, &cli->out, rank);
+		stored_add_confirm(&s->run, &cli->out, &text);
 		add_troubles(&text, &cli->out, s);
 		if (!rc)
 			str_addf(&text, "\nrun %lld; the report: %s\n", (long long)s->run.id, path);
@@ -254,9 +257,28 @@ static int learn(const struct study *study, const struct stored *s, struct rank_
 	return rc;
 }
 
-/* All trials are there: learns, keeps the result, shows it. */
-static int conclude(const struct cli *cli, const struct study *study, struct store *store,
-	int64_t id, struct err *err)
+/* Moves the factor that ranks first, and adds what came of it to the result. */
+static int confirm(struct cli *cli, const struct study *study, struct store *store, int64_t id,
+	const struct rank_result *rank, json_t *result, struct err *err)
+{
+	struct progress progress = {.cli = cli, .study = study};
+	char *log = path_of(cli, id, ".log");
+	struct study_hooks hooks = {
+		.tick = show_progress, .arg = &progress, .stop = cli->stop, .log_path = log};
+	struct confirm c = {0};
+	int rc = study_confirm(study, store, id, rank, &hooks, &c, err);
+
+	cli_progress_end(cli);
+	if (!rc && c.n_places)
+		json_object_set_new(result, "confirmation", confirm_to_json(&c));
+	confirm_release(&c);
+	free(log);
+	return rc;
+}
+
+/* All trials are there: learns, confirms, keeps the result, shows it. */
+static int conclude(struct cli *cli, const struct study *study, struct store *store, int64_t id,
+	struct err *err)
 {
 	struct stored s = {0};
 	struct rank_result rank = {0};
@@ -272,7 +294,17 @@ static int conclude(const struct cli *cli, const struct study *study, struct sto
 		goto out;
 	}
 	json = rank_to_json(&rank);
+	rc = confirm(cli, study, store, id, &rank, json, err);
+	if (rc == -(int)ERR_SERVICE) { /* the ranking stands without it */
+		cli_note("not confirmed: %s", err->text);
+		rc = 0;
+	}
+	if (rc)
+		goto out;
 	rc = store_run_end(store, id, RUN_DONE, json, err);
+	stored_trials_free(&s);
+	if (!rc)
+		rc = store_trial_list(store, id, &s.trials, &s.n_trials, err);
 	if (!rc)
 		rc = store_run_read(store, id, &s.run, err);
 	if (!rc)
@@ -334,7 +366,10 @@ static int find_run(struct cli *cli, const struct opt_rest *rest, struct err *er
 	if (rc)
 		goto out;
 	rc = run_trials(cli, &study, store, run.id, err);
-	rc = rc ? ended_early(store, &run, rc, err) : conclude(cli, &study, store, run.id, err);
+	if (!rc)
+		rc = conclude(cli, &study, store, run.id, err);
+	if (rc)
+		rc = ended_early(store, &run, rc, err);
 out:
 	run_release(&run);
 	store_close(store);

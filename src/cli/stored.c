@@ -50,11 +50,18 @@ int stored_read(const struct cli *cli, const char *which, struct stored *out, st
 	return rc;
 }
 
-void stored_release(struct stored *s)
+void stored_trials_free(struct stored *s)
 {
 	for (size_t i = 0; i < s->n_trials; i++)
 		trial_release(&s->trials[i]);
 	free(s->trials);
+	s->trials = NULL;
+	s->n_trials = 0;
+}
+
+void stored_release(struct stored *s)
+{
+	stored_trials_free(s);
 	run_release(&s->run);
 	store_close(s->store);
 	*s = (struct stored){0};
@@ -97,6 +104,11 @@ static bool has_load(const struct run *run)
 	return run->result && !strcmp(run->kind, "load");
 }
 
+static bool has_recording(const struct run *run)
+{
+	return run->result && !strcmp(run->kind, "recording");
+}
+
 static void run_line(const struct stored *s, const struct term *term, struct str *out)
 {
 	const struct run *r = &s->run;
@@ -104,11 +116,6 @@ static void run_line(const struct stored *s, const struct term *term, struct str
 	char text[CLOCK_TEXT];
 
 	str_addf(&line, "run %lld, %s, %s", (long long)r->id, r->kind,
-static bool has_recording(const struct run *run)
-{
-	return run->result && !strcmp(run->kind, "recording");
-}
-
 		clock_label(r->started_ms, text));
 	if (r->ended_ms > r->started_ms)
 		str_addf(&line, ", took %s",
@@ -117,6 +124,23 @@ static bool has_recording(const struct run *run)
 	term_add(out, term, TERM_DIM, line.p);
 	str_add_char(out, '\n');
 	str_release(&line);
+}
+
+static bool stored_confirm(const struct run *run, struct confirm *out)
+{
+	const json_t *json = json_object_get(run->result, "confirmation");
+
+	*out = (struct confirm){0};
+	return json && !confirm_from_json(out, json, NULL);
+}
+
+void stored_add_confirm(const struct run *run, const struct term *term, struct str *out)
+{
+	struct confirm confirm;
+
+	if (stored_confirm(run, &confirm))
+		report_confirm(out, term, &confirm);
+	confirm_release(&confirm);
 }
 
 int stored_text(const struct stored *s, const struct term *term, struct str *out, struct err *err)
@@ -130,6 +154,8 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		rc = rank_from_json(&rank, s->run.result, err);
 		if (!rc)
 			report_rank(out, term, &rank);
+		if (!rc)
+			stored_add_confirm(&s->run, term, out);
 		rank_release(&rank);
 	} else if (has_load(&s->run)) {
 		struct stored_load load;
@@ -138,6 +164,8 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		if (!rc)
 			report_load(out, term, &load.report);
 		stored_load_release(&load);
+	} else if (has_recording(&s->run)) {
+		rc = stored_recording_text(&s->run, term, out, err);
 	} else if (s->n_trials) {
 		str_addf(out, "%zu trials so far; `culprit export %lld --csv` prints them\n",
 			s->n_trials, (long long)s->run.id);
@@ -164,8 +192,6 @@ void stored_rank_csv(const json_t *result, struct str *out)
 
 			if (json_is_string(value))
 				csv_put(out, !c, json_string_value(value));
-	} else if (has_recording(&s->run)) {
-		rc = stored_recording_text(&s->run, term, out, err);
 			else if (json_is_boolean(value))
 				csv_put(out, !c, json_is_true(value) ? "true" : "false");
 			else
@@ -191,6 +217,8 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 		if (!rc)
 			load_to_csv(out, &load);
 		load_result_release(&load);
+	} else if (has_recording(&s->run)) {
+		rc = stored_recording_csv(&s->run, out, err);
 	} else {
 		rc = err_set(err, ERR_USAGE, "run %lld (%s) has no rows to export",
 			(long long)s->run.id, s->run.kind);
@@ -203,6 +231,8 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 {
 	struct report_trial *rows = mem_zalloc(n_trials + 1, sizeof(*rows));
 	char started[CLOCK_TEXT];
+	struct confirm confirm;
+	bool confirmed = stored_confirm(run, &confirm);
 	struct report_page page = {
 		.title = run->title,
 		.command = run->command,
@@ -214,17 +244,19 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 				   ? (double)(run->ended_ms - run->started_ms) / 1e3
 				   : NAN,
 		.rank = rank,
+		.confirm = confirmed ? &confirm : NULL,
 		.trials = n_trials ? rows : NULL,
-		.n_trials = n_trials,
 	};
-	} else if (has_recording(&s->run)) {
-		rc = stored_recording_csv(&s->run, out, err);
 
+	/* Those of the confirmation are told apart, and stand behind the others. */
+	while (page.n_trials < n_trials && study_trial_is_design(&trials[page.n_trials]))
+		page.n_trials++;
 	for (size_t i = 0; i < n_trials; i++)
 		rows[i] = (struct report_trial){trials[i].index, trials[i].ok,
 			json_text_at(trials[i].detail, "note"), trials[i].setting,
 			trials[i].responses};
 	report_html(out, &page);
+	confirm_release(&confirm);
 	free(rows);
 }
 
@@ -261,6 +293,8 @@ int stored_html(const struct stored *s, struct str *out, struct err *err)
 
 	if (has_load(&s->run))
 		return load_html(s, out, err);
+	if (has_recording(&s->run))
+		return stored_recording_html(&s->run, out, err);
 	if (!has_ranking(&s->run))
 		return err_set(err, ERR_USAGE,
 			"run %lld (%s, %s) has no result yet, so no HTML report; a study that has "
@@ -272,5 +306,3 @@ int stored_html(const struct stored *s, struct str *out, struct err *err)
 	rank_release(&rank);
 	return rc;
 }
-	if (has_recording(&s->run))
-		return stored_recording_html(&s->run, out, err);

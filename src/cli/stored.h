@@ -18,12 +18,16 @@ struct stored {
  */
 int stored_read(const struct cli *cli, const char *which, struct stored *out, struct err *err);
 void stored_release(struct stored *s);
+void stored_trials_free(struct stored *s); /* the trials alone */
 
 /* The whole run as one JSON object: what, when, where, with which command; spec, trials, result. */
 json_t *stored_json(const struct stored *s);
 
 /* What `show` prints for this run, as it was printed when it ended. */
 int stored_text(const struct stored *s, const struct term *term, struct str *out, struct err *err);
+
+/* The confirmation of a study that has one, as text behind its ranking. */
+void stored_add_confirm(const struct run *run, const struct term *term, struct str *out);
 
 /* The run's rows: a study's trials, a load's seconds, a ranking's factors. ERR_USAGE where a run of
  * this kind has none. */

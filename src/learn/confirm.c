@@ -81,6 +81,11 @@ double confirm_promise(const struct rank_factor *f, double from, double to)
 	return curve_at(f, to) / curve_at(f, from) - 1;
 }
 
+static void add_percent(struct str *out, double change, int decimals)
+{
+	str_addf(out, "%s%.*f", change < 0 ? "−" : "", decimals, fabs(100 * change));
+}
+
 /* "+8.9 %" */
 static void add_change(struct str *out, double change, int decimals)
 {
@@ -110,8 +115,11 @@ void confirm_sentence(struct str *out, const struct confirm *c, const struct con
 	}
 	str_add(out, "gives ");
 	add_change(out, p->measured, d);
-	str_addf(out, " [%.*f, %.*f] %s, ", d, 100 * p->interval.low, d, 100 * p->interval.high,
-		c->response);
+	str_add(out, " [");
+	add_percent(out, p->interval.low, d);
+	str_add(out, ", ");
+	add_percent(out, p->interval.high, d);
+	str_addf(out, "] %s, ", c->response);
 	str_add(out, CONFIRM_TEXTS[p->verdict]);
 	if (isfinite(p->promised)) {
 		str_add(out, " (");

@@ -291,6 +291,7 @@ void report_html(struct str *out, const struct report_page *page)
 	html_open(out, page->title);
 	add_header(out, page);
 	html_ranking(out, page);
+	html_confirm(out, page);
 	html_responses(out, page);
 	html_fit(out, page);
 	html_trials(out, page);

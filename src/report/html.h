@@ -24,6 +24,7 @@ void html_text(struct str *out, const char *text);
  */
 void html_prose(struct str *out, const char *text, const struct rank_result *r);
 
+void html_confirm(struct str *out, const struct report_page *page); /* or nothing */
 void html_ranking(struct str *out, const struct report_page *page); /* bars and effects */
 void html_responses(
 	struct str *out, const struct report_page *page);       /* response against each factor */

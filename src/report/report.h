@@ -10,12 +10,13 @@
 
 #include "base/str.h"
 #include "base/term.h"
+#include "learn/confirm.h"
 #include "learn/rank.h"
 #include "load/goal.h"
 #include "load/load.h"
 #include "load/search.h"
-
 #include "stats/recording.h"
+
 /* The verdict: one to three sentences that a reader can act on. "fraction_io_bound limits
  * requests_per_second: from 0.05 to 0.5 it falls by 78 % [74, 82]. json_object_length does not
  * matter within the range tried (500 to 1,000)." Says so where nothing could be told from noise,
@@ -41,6 +42,9 @@ void report_load(struct str *out, const struct term *term, const struct load_rep
 /* Its part on the search alone: the rates that were tried, and what that came to. */
 void report_load_search(struct str *out, const struct term *term, const struct load_report *l);
 
+/* Terminal: what came of moving the first factor; nothing where nothing was moved. */
+void report_confirm(struct str *out, const struct term *term, const struct confirm *c);
+
 /* A trial as the HTML report's table shows it. */
 struct report_trial {
 	size_t index;
@@ -59,6 +63,7 @@ struct report_page {
 	uint64_t seed;
 	double seconds; /* that the trials took; NaN when not known */
 	const struct rank_result *rank;
+	const struct confirm *confirm;     /* or NULL */
 	const struct report_trial *trials; /* may be NULL: the rank's rows are shown */
 	size_t n_trials;
 };
@@ -76,7 +81,6 @@ struct report_load_page {
 
 void report_load_html(struct str *out, const struct report_load_page *page);
 
-#endif
 /* A recording, and of what. */
 struct recording_report {
 	const char *what; /* the command, "pid 123 (nginx)", "cgroup /a/b" */
@@ -98,3 +102,4 @@ struct report_recording_page {
 
 void report_recording_html(struct str *out, const struct report_recording_page *page);
 
+#endif

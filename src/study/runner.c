@@ -1,13 +1,5 @@
-/*
- * Runs the trials of a study, one after the other: applies the setting, starts the service again
- * where the setting is one of the service, drives the load, judges, stores.
- *
- * The order is the design's own: a scrambled Sobol design is spread over time as it is over the
- * space, a hypercube and a grid are random. Where settings of the service need restarts, trials
- * with equal ones run together, in four rounds through the design, each in the order opposite to
- * the one before: so there are few restarts, and whatever changes slowly while the study runs does
- * not become a difference between two settings of the service.
- */
+#include "study/runner.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,31 +8,33 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "proc/service.h"
+#include "study/fleet.h"
+#include "study/live.h"
 #include "study/trial.h"
 
-enum { ROUNDS = 4, BARREN_MAX = 3, PATH_TEXT = 4096 };
+enum { BARREN_MAX = 3, REPEATS = 4, PATH_TEXT = 4096 };
 
 struct runner {
 	const struct study *s;
 	struct store *store;
 	int64_t run_id;
 	const struct study_hooks *hooks;
-	double *u;     /* the design */
-	size_t *order; /* trials by their index, as they are run */
-	bool *there;   /* by index: the store has it */
+	size_t expected;
+	size_t *there; /* indices that the store has, ascending */
+	size_t n_there;
 	size_t done, failed;
 	size_t done_now;   /* of this call, in … */
 	uint64_t spent_ns; /* … so much time */
-	struct service *service;
-	char *service_key; /* its settings */
+	struct live *live;
+	struct fleet fleet;
 	bool served;       /* it was ready at least once */
 	unsigned barren;   /* trials in a row that came to nothing */
+	size_t repeats;    /* trials measured once more, because others disturbed them */
 	char *culprit_env; /* "CULPRIT=…" */
 	char log_path[PATH_TEXT];
 	bool own_log;
 	/* for the ticks of the trial under way */
-	struct str setting_text;
+	struct str setting_text, sentence;
 	uint64_t trial_begin_ns;
 	bool measuring;
 	struct load_tick
@@ -63,18 +57,19 @@ static void tell(struct runner *r, const char *phase, double rate, const struct 
 	double gone = (double)(clock_now_ns() - r->trial_begin_ns) / 1e9, each = trial_seconds(r);
 	struct study_tick tick = {
 		.trial = r->done + !finished,
-		.trials = r->s->trials,
+		.trials = r->expected,
 		.done = r->done,
 		.failed = r->failed,
 		.setting = str_text(&r->setting_text),
 		.phase = phase,
 		.rate = rate,
 		.finished = finished,
+		.sentence = r->sentence.len ? r->sentence.p : NULL,
 	};
 
 	if (!r->hooks || !r->hooks->tick)
 		return;
-	tick.eta_s = each * (double)(r->s->trials - r->done);
+	tick.eta_s = each * (double)(r->expected > r->done ? r->expected - r->done : 0);
 	if (!finished)
 		tick.eta_s -= fmin(gone, each);
 	r->hooks->tick(r->hooks->arg, &tick);
@@ -107,125 +102,22 @@ static int stopped(struct err *err)
 	return err_set(err, ERR_STOPPED, "stopped");
 }
 
-/* ---- the order ---- */
-
-static bool needs_restarts(const struct study *s)
-{
-	for (size_t i = 0; i < s->n_factors; i++)
-		if (STUDY_LEVER_RESTARTS[s->factors[i].lever])
-			return true;
-	return false;
-}
-
-static char *service_key_of(const struct runner *r, size_t index)
-{
-	struct str key = STR_INIT;
-	struct setting setting;
-
-	setting_init(&setting, r->s, r->u + index * r->s->n_factors);
-	setting_service_key(&setting, r->s, &key);
-	setting_release(&setting);
-	return key.p ? str_take(&key) : mem_strdup("");
-}
-
-static int by_key(const void *a, const void *b, void *keys)
-{
-	size_t i = *(const size_t *)a, j = *(const size_t *)b;
-	int order = strcmp(((char **)keys)[i], ((char **)keys)[j]);
-
-	return order ? order : i < j ? -1 : 1;
-}
-
-static int by_group(const void *a, const void *b, void *groups)
-{
-	size_t i = *(const size_t *)a, j = *(const size_t *)b;
-	const size_t *g = groups;
-
-	return g[i] != g[j] ? (g[i] < g[j] ? -1 : 1) : i < j ? -1 : 1;
-}
-
-static void reverse(size_t *items, size_t n)
-{
-	for (size_t i = 0; i + 1 < n; i++) {
-		size_t swap = items[i];
-
-		items[i] = items[--n];
-		items[n] = swap;
-	}
-}
-
-/* Trials whose service is the same are a group, by the first of them; the groups of a round are run
- * in that order, or backwards, so that the last service of a round is often the first of the next.
- */
-static void order_trials(struct runner *r)
-{
-	size_t n = r->s->trials, *groups;
-	char **keys;
-
-	for (size_t i = 0; i < n; i++)
-		r->order[i] = i;
-	if (!needs_restarts(r->s))
-		return;
-	keys = mem_zalloc(n, sizeof(*keys));
-	groups = mem_zalloc(n, sizeof(*groups));
-	for (size_t i = 0; i < n; i++)
-		keys[i] = service_key_of(r, i);
-	qsort_r(r->order, n, sizeof(*r->order), by_key, keys);
-	for (size_t i = 0; i < n; i++) {
-		bool same = i && !strcmp(keys[r->order[i]], keys[r->order[i - 1]]);
-
-		groups[r->order[i]] = same ? groups[r->order[i - 1]] : r->order[i];
-	}
-	for (size_t i = 0; i < n; i++)
-		r->order[i] = i;
-	for (size_t round = 0; round < ROUNDS; round++) {
-		size_t from = n * round / ROUNDS, to = n * (round + 1) / ROUNDS;
-
-		qsort_r(r->order + from, to - from, sizeof(*r->order), by_group, groups);
-		if (round % 2)
-			reverse(r->order + from, to - from);
-	}
-	for (size_t i = 0; i < n; i++)
-		free(keys[i]);
-	free(keys);
-	free(groups);
-}
-
 /* ---- the service ---- */
-
-static void stop_service(struct runner *r)
-{
-	service_stop(r->service);
-	r->service = NULL;
-	free(r->service_key);
-	r->service_key = NULL;
-}
 
 static int start_service(
 	struct runner *r, const struct setting *setting, const char *url, struct err *err)
 {
-	const struct study *s = r->s;
-	struct str command = STR_INIT;
-	char **env = setting_env(setting, s, r->culprit_env);
-	struct service_spec spec = {
-		.env = (const char *const *)env,
-		.folder = s->folder,
-		.ready = s->ready,
+	struct fleet_spec spec = {
+		.study = r->s,
+		.setting = setting,
 		.url = url,
-		.ready_timeout_ns = s->ready_timeout_ns,
-		.stop_timeout_ns = s->stop_timeout_ns,
+		.culprit_env = r->culprit_env,
 		.log_path = r->log_path,
+		.cgroup_procs = live_cgroup_procs(r->live),
+		.stop = r->hooks ? r->hooks->stop : NULL,
 	};
-	int rc;
 
-	setting_command(setting, s, &command);
-	spec.command = command.p;
-	rc = service_start(&r->service, &spec, r->hooks ? r->hooks->stop : NULL, err);
-	for (size_t i = 0; env[i]; i++)
-		free(env[i]);
-	free(env);
-	str_release(&command);
-	return rc;
+	return fleet_start(&r->fleet, &spec, err);
 }
 
 /* A service with these settings is there and ready. */
@@ -240,23 +132,45 @@ static int ensure_service(
 				 : service_wait_ready(r->s->ready, url, r->s->ready_timeout_ns,
 					   r->hooks ? r->hooks->stop : NULL, err);
 	setting_service_key(setting, r->s, &key);
-	if (r->service && strcmp(r->service_key, str_text(&key)) != 0)
-		stop_service(r);
-	if (!r->service) {
+	if (fleet_runs(&r->fleet) && strcmp(r->fleet.key, str_text(&key)) != 0)
+		fleet_stop(&r->fleet);
+	if (!fleet_runs(&r->fleet)) {
 		tell(r, "starting the service", 0, NULL);
 		rc = start_service(r, setting, url, err);
-		if (!rc)
-			r->service_key = mem_strdup(str_text(&key));
 	}
 	str_release(&key);
 	return rc;
 }
 
+/* Everything about the setting holds, as far as it can be seen. */
+static int prepare(struct runner *r, const struct setting *setting, const char *url, json_t *seen,
+	struct err *err)
+{
+	int rc = ensure_service(r, setting, url, err);
+
+	if (rc)
+		return rc;
+	r->served = true;
+	tell(r, "applying the setting", 0, NULL);
+	return live_apply(r->live, setting, &r->fleet, r->hooks ? r->hooks->stop : NULL, seen, err);
+}
+
 /* ---- a trial ---- */
 
+/* The clocks of the machine, and of all copies of the service together. */
 static void read_cpu(struct runner *r, struct cpu_times *out)
 {
-	cpu_times_read(out, r->service ? service_pid(r->service) : 0);
+	cpu_times_read(out, r->fleet.n ? service_pid(r->fleet.items[0]) : 0);
+	for (size_t i = 1; i < r->fleet.n; i++) {
+		struct cpu_times more;
+
+		cpu_times_read(&more, service_pid(r->fleet.items[i]));
+		out->service += more.service;
+		out->processes += more.processes;
+	}
+	/* the balancer is ours, as the load engine is */
+	if (r->fleet.balancer)
+		out->self += relay_cpu_s(r->fleet.balancer);
 }
 
 /* Drives the load and judges it. */
@@ -264,7 +178,9 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 {
 	struct load_hooks hooks = {
 		.tick = on_load_tick, .arg = r, .stop = r->hooks ? r->hooks->stop : NULL};
-	struct trial_cpu cpu = {.known_service = r->service != NULL};
+	struct trial_cpu cpu = {.known_service = fleet_runs(&r->fleet),
+		.allowed = live_allowed_cores(r->live),
+		.workers = live_workers(r->live)};
 	struct load_result result = {0};
 	struct err dead = {0};
 	int rc;
@@ -276,6 +192,7 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	rc = load_run(load, &hooks, &result, err);
 	cpu.end_ns = clock_now_ns();
 	read_cpu(r, &cpu.after);
+	cpu.throttled_s = live_throttled_s(r->live);
 	if (!rc && (result.stopped || is_stopped(r)))
 		rc = stopped(err);
 	if (!rc)
@@ -285,13 +202,67 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	if (rc && rc != -(int)ERR_SERVICE)
 		goto out;
 	rc = 0;
-	if (r->service && service_check(r->service, &dead)) {
+	if (!t->detail)
+		t->detail = json_object();
+	if (live_account(r->live, t->detail, &dead))
 		trial_fail(t, r->s, dead.text);
-		stop_service(r);
+	if (fleet_runs(&r->fleet) && fleet_check(&r->fleet, &dead)) {
+		trial_fail(t, r->s, dead.text);
+		fleet_stop(&r->fleet);
 	}
+	if (r->fleet.balancer)
+		json_object_set_new(t->detail, "replicas", fleet_shares(&r->fleet));
 	r->barren = result.completed && !dead.kind ? 0 : r->barren + 1;
 out:
 	load_result_release(&result);
+	return rc;
+}
+
+/* Others used the machine, or the hypervisor took it. */
+static double disturbance(const struct trial *t)
+{
+	const json_t *cpu = json_object_get(t->detail, "cpu");
+	double others = json_number_at(cpu, "others_share");
+	double steal = json_number_at(cpu, "steal_share");
+
+	return fmax((isfinite(others) ? others : 0) - TRIAL_OTHERS_SHARE,
+		(isfinite(steal) ? steal : 0) - TRIAL_STEAL_SHARE);
+}
+
+static void swap_trials(struct trial *a, struct trial *b)
+{
+	struct trial swap = *a;
+
+	*a = *b;
+	*b = swap;
+}
+
+/* A trial that others disturbed is measured once more, and the less disturbed of the two counts;
+ * the other is in its detail. Up to a quarter of all trials, or a machine that is never quiet would
+ * take twice as long for nothing. */
+static int repeat_disturbed(
+	struct runner *r, const struct load_spec *load, struct trial *t, struct err *err)
+{
+	struct trial again = *t;
+	json_t *other;
+	int rc;
+
+	if (!t->ok || disturbance(t) <= 0 || r->repeats >= r->expected / REPEATS ||
+		!(fleet_runs(&r->fleet) || !r->s->command))
+		return 0;
+	r->repeats++;
+	tell(r, "measuring once more: others used the machine", 0, NULL);
+	again.setting = json_incref(t->setting);
+	again.responses = again.detail = NULL;
+	rc = measure(r, load, &again, err);
+	if (!rc && again.ok && disturbance(&again) < disturbance(t))
+		swap_trials(t, &again);
+	if (!rc) {
+		other = json_pack("{s:O, s:O?}", "responses", again.responses, "cpu",
+			json_object_get(again.detail, "cpu"));
+		json_object_set_new(t->detail, "repeated", other);
+	}
+	trial_release(&again);
 	return rc;
 }
 
@@ -313,39 +284,75 @@ static int keep_trial(struct runner *r, struct trial *t, struct err *err)
 	return 0;
 }
 
-static int run_trial(struct runner *r, size_t index, struct err *err)
+static bool is_there(const struct runner *r, size_t index)
+{
+	for (size_t low = 0, high = r->n_there; low < high;) {
+		size_t middle = (low + high) / 2;
+
+		if (r->there[middle] == index)
+			return true;
+		if (r->there[middle] < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+int runner_run(struct runner *r, size_t index, const double *u, json_t *about, struct err *err)
 {
 	const struct study *s = r->s;
 	struct trial t = {.run = r->run_id, .index = index, .started_ms = clock_wall_ms()};
 	struct setting_load load;
 	struct setting setting;
+	json_t *seen;
 	int rc;
 
+	if (is_there(r, index))
+		return 0;
+	if (is_stopped(r))
+		return stopped(err);
+	seen = json_object();
 	r->trial_begin_ns = clock_now_ns();
-	setting_init(&setting, s, r->u + index * s->n_factors);
+	setting_init(&setting, s, u);
 	setting_load_init(&load, &setting, s);
 	str_clear(&r->setting_text);
 	setting_text(&setting, s, &r->setting_text);
 	t.setting = json_incref(setting.json);
-	rc = ensure_service(r, &setting, load.spec.url, err);
+	rc = prepare(r, &setting, load.spec.url, seen, err);
 	if (!rc) {
-		r->served = true;
 		rc = measure(r, &load.spec, &t, err);
+		if (!rc)
+			rc = repeat_disturbed(r, &load.spec, &t, err);
 	} else if (rc == -(int)ERR_SERVICE && r->served) {
 		/* it does start, but not with this setting, or not now */
 		trial_fail(&t, s, err->text);
+		fleet_stop(&r->fleet);
 		r->barren++;
 		rc = 0;
 	}
-	if (!rc)
+	if (!rc) {
+		if (json_object_size(seen))
+			json_object_set(t.detail, "levers", seen);
+		if (about)
+			json_object_update(t.detail, about);
 		rc = keep_trial(r, &t, err);
+	}
+	json_decref(seen);
 	trial_release(&t);
 	setting_load_release(&load);
 	setting_release(&setting);
 	return rc;
 }
 
-/* ---- the run ---- */
+/* ---- from open to close ---- */
+
+static int by_index(const void *a, const void *b)
+{
+	size_t i = *(const size_t *)a, j = *(const size_t *)b;
+
+	return i < j ? -1 : i > j;
+}
 
 static int find_done(struct runner *r, struct err *err)
 {
@@ -353,15 +360,16 @@ static int find_done(struct runner *r, struct err *err)
 	size_t n;
 	int rc = store_trial_list(r->store, r->run_id, &trials, &n, err);
 
+	r->there = mem_zalloc(n + 1, sizeof(*r->there));
 	for (size_t i = 0; i < n; i++) {
-		if (trials[i].index < r->s->trials) {
-			r->there[trials[i].index] = true;
-			r->done++;
-			r->failed += !trials[i].ok;
-		}
+		r->there[r->n_there++] = trials[i].index;
+		r->done++;
+		r->failed += !trials[i].ok;
 		trial_release(&trials[i]);
 	}
 	free(trials);
+	if (r->n_there)
+		qsort(r->there, r->n_there, sizeof(*r->there), by_index);
 	return rc;
 }
 
@@ -397,33 +405,54 @@ static char *own_path(void)
 	return str_take(&line);
 }
 
-int study_run(const struct study *s, struct store *store, int64_t run_id,
+int runner_open(struct runner **out, const struct study *s, struct store *store, int64_t run_id,
 	const struct study_hooks *hooks, struct err *err)
 {
-	struct runner r = {.s = s, .store = store, .run_id = run_id, .hooks = hooks};
+	struct runner *r = mem_zalloc(1, sizeof(*r));
 	int rc;
 
-	r.u = mem_zalloc(s->trials * s->n_factors + 1, sizeof(*r.u));
-	r.order = mem_zalloc(s->trials + 1, sizeof(*r.order));
-	r.there = mem_zalloc(s->trials + 1, sizeof(*r.there));
-	r.culprit_env = own_path();
-	rc = design_points(s->sampler, s->trials, s->n_factors, s->seed, r.u, err);
-	if (!rc)
-		rc = find_done(&r, err);
+	r->s = s;
+	r->store = store;
+	r->run_id = run_id;
+	r->hooks = hooks;
+	r->expected = s->trials;
+	r->culprit_env = own_path();
+	rc = find_done(r, err);
 	if (!rc && s->command)
-		rc = make_log(&r, err);
+		rc = make_log(r, err);
 	if (!rc)
-		order_trials(&r);
-	for (size_t i = 0; !rc && i < s->trials; i++)
-		if (!r.there[r.order[i]])
-			rc = is_stopped(&r) ? stopped(err) : run_trial(&r, r.order[i], err);
-	stop_service(&r);
-	if (r.own_log)
-		unlink(r.log_path);
-	str_release(&r.setting_text);
-	free(r.culprit_env);
-	free(r.there);
-	free(r.order);
-	free(r.u);
+		rc = live_open(&r->live, s, err);
+	if (rc) {
+		runner_close(r);
+		r = NULL;
+	}
+	*out = r;
 	return rc;
+}
+
+void runner_close(struct runner *r)
+{
+	if (!r)
+		return;
+	fleet_stop(&r->fleet);
+	live_close(r->live);
+	if (r->own_log)
+		unlink(r->log_path);
+	str_release(&r->setting_text);
+	str_release(&r->sentence);
+	free(r->culprit_env);
+	free(r->there);
+	free(r);
+}
+
+void runner_expect(struct runner *r, size_t trials)
+{
+	r->expected = trials;
+}
+
+void runner_say(struct runner *r, const char *sentence)
+{
+	str_clear(&r->sentence);
+	if (sentence)
+		str_add(&r->sentence, sentence);
 }

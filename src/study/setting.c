@@ -154,6 +154,8 @@ void setting_load_init(struct setting_load *out, const struct setting *t, const 
 		list->items[list->n++] = headers->items[i];
 	}
 	str_add(&out->url, s->load.url);
+	if (s->load.body)
+		str_add(&out->body, s->load.body);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct factor *f = &s->factors[i];
 
@@ -161,7 +163,14 @@ void setting_load_init(struct setting_load *out, const struct setting *t, const 
 			apply_to_url(&out->url, f, t->values[i]);
 		else if (f->lever == LEVER_HEADER)
 			set_header(out, f->target, t->values[i]);
+		else if (f->lever == LEVER_BODY)
+			replace_in(&out->body, f->name, t->values[i]);
+		else if (f->lever == LEVER_LOAD)
+			opt_set(opt_find(LOAD_OPTIONS, f->target), &out->spec, t->values[i],
+				f->name, NULL);
 	}
+	if (s->load.body)
+		out->spec.body = str_text(&out->body);
 	out->spec.url = out->url.p;
 }
 
@@ -172,6 +181,7 @@ void setting_load_release(struct setting_load *l)
 	free(l->headers);
 	free(l->spec.headers.items);
 	str_release(&l->url);
+	str_release(&l->body);
 	*l = (struct setting_load){0};
 }
 
@@ -217,6 +227,6 @@ void setting_service_key(const struct setting *t, const struct study *s, struct 
 {
 	str_add(out, ""); /* never NULL, even where nothing needs a restart */
 	for (size_t i = 0; i < t->n; i++)
-		if (STUDY_LEVER_RESTARTS[s->factors[i].lever])
+		if (STUDY_LEVER_HOLDS[s->factors[i].lever] == HOLD_START)
 			str_addf(out, "%s=%s\n", s->factors[i].name, t->values[i]);
 }

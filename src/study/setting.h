@@ -21,7 +21,7 @@ void setting_text(const struct setting *t, const struct study *s, struct str *ou
  * setting_load_release(). */
 struct setting_load {
 	struct load_spec spec;
-	struct str url;
+	struct str url, body;
 	char **headers; /* those that were made here */
 	size_t n_headers;
 };

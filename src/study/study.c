@@ -9,20 +9,30 @@
 #include "base/mem.h"
 #include "net/http_field.h"
 #include "net/url.h"
+#include "load/template.h"
+#include "study/fleet.h"
 #include "study/setting.h"
 
 const char *const STUDY_LEVER_WORDS[] = {
-#define X(name, word, restarts, text) word,
+#define X(name, word, hold, target, text) word,
 	STUDY_LEVERS(X)
 #undef X
 		NULL,
 };
 
-const bool STUDY_LEVER_RESTARTS[] = {
-#define X(name, word, restarts, text) restarts,
+const enum lever_hold STUDY_LEVER_HOLDS[] = {
+#define X(name, word, hold, target, text) HOLD_##hold,
 	STUDY_LEVERS(X)
 #undef X
 };
+
+const char *const STUDY_LEVER_TARGETS[] = {
+#define X(name, word, hold, target, text) target,
+	STUDY_LEVERS(X)
+#undef X
+};
+
+const char *const PROXY_SHAPES[] = {"latency", "jitter", "sigma", "bandwidth", "drop", NULL};
 
 char *study_keep(struct study *s, const char *text)
 {
@@ -41,7 +51,7 @@ void study_release(struct study *s)
 	free(s->pool);
 	free(s->factors);
 	free(s->env);
-	free(s->load.headers.items);
+	load_spec_release(&s->load);
 	*s = (struct study){0};
 }
 
@@ -49,7 +59,9 @@ void study_release(struct study *s)
 
 static int check_place(const struct study *s, const struct factor *f, struct err *err)
 {
-	const char *text = f->lever == LEVER_ARG ? s->command : s->load.url;
+	const char *text = f->lever == LEVER_ARG    ? s->command
+			   : f->lever == LEVER_BODY ? (s->load.body ? s->load.body : "")
+						    : s->load.url;
 	struct str ignored = STR_INIT;
 	size_t len = f->lever == LEVER_PATH ? strcspn(text, "?#") : strlen(text);
 	char *part = mem_copy(text, len);
@@ -62,12 +74,38 @@ static int check_place(const struct study *s, const struct factor *f, struct err
 	return err_set(err, ERR_USAGE,
 		"%s:%zu: the lever %s puts %s where {%s} stands in %s, and it is not there: %s",
 		s->path, f->line, STUDY_LEVER_WORDS[f->lever], f->name, f->name,
-		f->lever == LEVER_ARG ? "the service's command" : "the path of the URL", text);
+		f->lever == LEVER_ARG    ? "the service's command"
+		: f->lever == LEVER_BODY ? "the body of the load"
+					 : "the path of the URL",
+		text);
+}
+
+/* Levers whose values are numbers within bounds, in the words of the study file. */
+static int check_numbers(const struct study *s, const struct factor *f, struct err *err)
+{
+	bool counts = f->lever == LEVER_REPLICAS || f->lever == LEVER_WORKERS;
+	double most = f->lever == LEVER_REPLICAS ? FLEET_MAX : 200;
+
+	if (counts && ((!f->n_values && (!f->whole || f->low < 1 || f->high > most)) || f->words))
+		return err_set(err, ERR_USAGE,
+			"%s:%zu: the lever %s of %s needs whole numbers, 1 to %.0f, as range: [1, "
+			"4]",
+			s->path, f->line, STUDY_LEVER_WORDS[f->lever], f->name, most);
+	if (f->lever == LEVER_QUOTA && !f->n_values && !(f->low > 0))
+		return err_set(err, ERR_USAGE,
+			"%s:%zu: the lever cpu-quota of %s needs more than 0 cores", s->path,
+			f->line, f->name);
+	if (f->lever == LEVER_REPLICAS && !strstr(s->command, "{port}"))
+		return err_set(err, ERR_USAGE,
+			"%s:%zu: the lever replicas of %s starts copies on ports of their own; say "
+			"where the command takes its port, as {port}: %s",
+			s->path, f->line, f->name, s->command);
+	return 0;
 }
 
 static int check_factor(const struct study *s, const struct factor *f, struct err *err)
 {
-	if (STUDY_LEVER_RESTARTS[f->lever] && !s->command)
+	if (!s->command && f->lever != LEVER_PROXY && STUDY_LEVER_HOLDS[f->lever] != HOLD_LOAD)
 		return err_set(err, ERR_USAGE,
 			"%s:%zu: the lever %s of %s needs a service that culprit starts; give "
 			"service: a "
@@ -80,24 +118,40 @@ static int check_factor(const struct study *s, const struct factor *f, struct er
 				"or "
 				"another control character",
 				s->path, f->line, f->name);
-	if (f->lever == LEVER_ARG || f->lever == LEVER_PATH)
+	if (f->lever == LEVER_ARG || f->lever == LEVER_PATH || f->lever == LEVER_BODY)
 		return check_place(s, f, err);
-	return 0;
+	return check_numbers(s, f, err);
 }
 
-static int check_url(const struct study *s, const char *what, const char *text, struct err *err)
+/* Whether it is ready is asked without TLS; the load may use it. */
+static int check_url(const struct study *s, const char *what, const char *text, bool tls_allowed,
+	struct err *err)
 {
+	struct str filled = STR_INIT;
 	struct url url;
-	int rc = url_parse(&url, text, err);
+	int rc;
 
-	if (!rc && url.tls)
+	fleet_port(&filled, text, "1");
+	rc = url_parse(&url, filled.p, err);
+	str_release(&filled);
+	if (!rc && url.tls && !tls_allowed)
 		rc = err_set(err, ERR_USAGE,
-			"%s: https is not supported yet; measure the service behind its TLS proxy "
-			"with "
-			"an http:// URL",
+			"%s: whether the service is ready is not asked over https; give an http:// "
+			"URL, or none: then a connection is enough",
 			text);
 	url_release(&url);
 	return rc ? err_prefix(err, "%s: %s", s->path, what) : 0;
+}
+
+/* A placeholder that the load fills in itself: {seq}, {rand:1-9}, a column of its data. */
+static bool is_filled_in(const struct study *s, const char *word)
+{
+	size_t len = strcspn(word, ":}");
+	char *name = mem_copy(word, len);
+	bool built_in = template_is_built_in(name);
+
+	free(name);
+	return built_in || s->load.data_file;
 }
 
 /* The URL as a trial has it. */
@@ -112,12 +166,12 @@ static int check_load(const struct study *s, struct err *err)
 	setting_init(&setting, s, u);
 	setting_load_init(&load, &setting, s);
 	brace = strchr(load.spec.url, '{');
-	if (brace && strchr(brace, '}'))
+	if (brace && strchr(brace, '}') && !is_filled_in(s, brace + 1))
 		rc = err_set(err, ERR_USAGE,
 			"%s: the url has %.*s, and no factor of that name has the lever path",
 			s->path, (int)(strchr(brace, '}') - brace + 1), brace);
 	else
-		rc = check_url(s, "url", load.spec.url, err);
+		rc = check_url(s, "url", load.spec.url, true, err);
 	setting_load_release(&load);
 	setting_release(&setting);
 	free(u);
@@ -168,7 +222,7 @@ int study_check(struct study *s, struct err *err)
 	if (!rc)
 		rc = check_load(s, err);
 	if (!rc && s->ready)
-		rc = check_url(s, "ready", s->ready, err);
+		rc = check_url(s, "ready", s->ready, false, err);
 	if (!rc && !s->command && !strcmp(s->response, "cpu_ms_per_request"))
 		rc = err_set(err, ERR_USAGE,
 			"%s: the CPU time of a service is known only where culprit starts it; give "
@@ -200,8 +254,13 @@ static json_t *factor_json(const struct factor *f)
 {
 	json_t *out = json_pack("{s:s, s:s, s:s}", "name", f->name, "lever",
 		STUDY_LEVER_WORDS[f->lever], "target", f->target);
-	json_t *list = json_array();
 
+	if (f->lever == LEVER_PROXY) {
+		json_object_set_new(out, "upstream", json_string(f->upstream));
+		json_object_set_new(out, "shape", json_string(PROXY_SHAPES[f->shape]));
+	}
+
+	json_t *list = json_array();
 	for (size_t i = 0; i < f->n_values; i++)
 		json_array_append_new(list, json_string(f->values[i]));
 	if (f->n_values) {
@@ -223,9 +282,10 @@ json_t *study_to_json(const struct study *s)
 
 	for (size_t i = 0; i < s->n_factors; i++)
 		json_array_append_new(factors, factor_json(&s->factors[i]));
-	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:{s:s, s:I, s:I}}", "title", s->title,
-		"file", s->path, "service", service_json(s), "load", load_spec_to_json(&s->load),
-		"response", s->response, "factors", factors, "design", "sampler",
-		DESIGN_WORDS[s->sampler], "trials", (json_int_t)s->trials, "seed",
-		(json_int_t)s->seed);
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:{s:s, s:I, s:b, s:f, s:I, s:I}}",
+		"title", s->title, "file", s->path, "service", service_json(s), "load",
+		load_spec_to_json(&s->load), "response", s->response, "factors", factors, "design",
+		"sampler", DESIGN_WORDS[s->sampler], "trials", (json_int_t)s->trials, "automatic",
+		(int)s->automatic, "confidence", s->confidence, "confirm", (json_int_t)s->confirm,
+		"seed", (json_int_t)s->seed);
 }

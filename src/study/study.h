@@ -14,34 +14,55 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "design/design.h"
+#include "learn/confirm.h"
 #include "learn/dataset.h"
 #include "load/load.h"
 #include "store/store.h"
 
-/* word in a study file, whether a change of it needs a restart of the service, what it does */
+/* Where a lever takes hold: on the requests (setting.c), on how the service is started (a change
+ * needs a restart; setting.c, fleet.c), or on the service as it runs (live.c). */
+enum lever_hold { HOLD_LOAD, HOLD_START, HOLD_LIVE };
+
+/* word in a study file, where it takes hold, what its target is called, what it does */
 #define STUDY_LEVERS(X)                                                                            \
-	X(QUERY, "query", false, "a query parameter of the URL")                                   \
-	X(PATH, "path", false, "{name} in the URL's path")                                         \
-	X(HEADER, "header", false, "a request header")                                             \
-	X(ENV, "env", true, "an environment variable of the service")                              \
-	X(ARG, "arg", true, "{name} in the service's command")
+	X(QUERY, "query", LOAD, "parameter", "a query parameter of the URL")                       \
+	X(PATH, "path", LOAD, NULL, "{name} in the URL's path")                                    \
+	X(HEADER, "header", LOAD, "header", "a request header")                                    \
+	X(BODY, "body", LOAD, NULL, "{name} in the request's body")                                \
+	X(LOAD, "load", LOAD, "option", "an option of the load: connections, rate, …")             \
+	X(NONE, "none", LOAD, NULL, "nothing: what cannot matter, to see how noise looks")         \
+	X(ENV, "env", START, "variable", "an environment variable of the service")                 \
+	X(ARG, "arg", START, NULL, "{name} in the service's command")                              \
+	X(REPLICAS, "replicas", START, NULL, "copies of the service behind a balancer")            \
+	X(WORKERS, "gunicorn-workers", LIVE, NULL, "worker processes, by SIGTTIN and SIGTTOU")     \
+	X(PROXY, "proxy", LIVE, "listen", "latency and the like of a dependency, by a TCP proxy")  \
+	X(QUOTA, "cpu-quota", LIVE, NULL, "cores' worth of CPU time, by a cgroup")                 \
+	X(MEMORY, "memory-limit", LIVE, NULL, "memory, by a cgroup")                               \
+	X(CORES, "cores", LIVE, NULL, "which cores it may run on")
 
 enum study_lever {
-#define X(name, word, restarts, text) LEVER_##name,
+#define X(name, ...) LEVER_##name,
 	STUDY_LEVERS(X)
 #undef X
 		STUDY_N_LEVERS
 };
 
 extern const char *const STUDY_LEVER_WORDS[]; /* ends with NULL */
-extern const bool STUDY_LEVER_RESTARTS[];
+extern const enum lever_hold STUDY_LEVER_HOLDS[];
+extern const char *const STUDY_LEVER_TARGETS[]; /* NULL: always the factor's own name */
+
+/* What a proxy lever varies. */
+enum proxy_shape { PROXY_LATENCY, PROXY_JITTER, PROXY_SIGMA, PROXY_BANDWIDTH, PROXY_DROP };
+extern const char *const PROXY_SHAPES[]; /* "latency", …; ends with NULL */
 
 /* Texts of a study are all in its pool. */
 struct factor {
 	char *name;
 	enum study_lever lever;
-	char *target;     /* parameter, header or variable name; the factor's name by default */
-	double low, high; /* a range … */
+	char *target;   /* parameter, header, variable, option, address; by default its name */
+	char *upstream; /* of a proxy: "host:port" */
+	enum proxy_shape shape; /* of a proxy */
+	double low, high;       /* a range … */
 	bool whole;    /* … of whole numbers, where both ends are written as such and step is 1 */
 	char *unit;    /* written behind the value: "ms"; "" else */
 	char **values; /* … or a list of values that ends with NULL; else NULL */
@@ -62,7 +83,10 @@ struct study {
 	struct factor *factors;
 	size_t n_factors;
 	enum design_sampler sampler;
-	size_t trials;
+	size_t trials;     /* at most, where `automatic` */
+	bool automatic;    /* trials: auto: until the ranking is settled */
+	double confidence; /* of that; .95 */
+	size_t confirm;    /* pairs of trials in each of two settings, at the end; 0: none */
 	uint64_t seed;
 	char *key; /* hash of all that could change the trials: finds the run to resume */
 	char **pool;
@@ -113,6 +137,7 @@ struct study_tick {
 	double rate;                  /* so far in this trial, requests/s */
 	double eta_s;                 /* NaN while it is not known */
 	const struct trial *finished; /* set once for each trial that ended, else NULL */
+	const char *sentence;         /* what is open still, or NULL */
 };
 
 struct study_hooks {
@@ -129,6 +154,22 @@ struct study_hooks {
  */
 int study_run(const struct study *s, struct store *store, int64_t run_id,
 	const struct study_hooks *hooks, struct err *err);
+
+/* Trials from this index on are not of the design but of the confirmation. */
+enum { STUDY_CONFIRM_BASE = 1 << 24 };
+bool study_trial_is_design(const struct trial *t);
+
+/* Is a smaller value of this response the better one? Of all but the rate. */
+bool study_less_is_better(const char *response);
+
+/*
+ * The confirmation (learn/confirm.h) of the factor that ranks first: runs its trials, those that
+ * the store does not have yet. Without places where nothing ranks, or s->confirm is 0. Release with
+ * confirm_release().
+ */
+int study_confirm(const struct study *s, struct store *store, int64_t run_id,
+	const struct rank_result *rank, const struct study_hooks *hooks, struct confirm *out,
+	struct err *err);
 
 /* The trials of a run as a table to learn from: those that went well. */
 int study_dataset(const struct study *s, const struct trial *trials, size_t n, struct dataset *out,

@@ -11,13 +11,6 @@
 /* Levels of numbers may be more than words, which the learning codes one by one. */
 enum { MAX_VALUES = 1000 };
 
-/* What each lever calls its target, or NULL where it is always the factor's own name. */
-static const char *const TARGET_KEYS[STUDY_N_LEVERS] = {
-	[LEVER_QUERY] = "parameter",
-	[LEVER_HEADER] = "header",
-	[LEVER_ENV] = "variable",
-};
-
 /* ---- the lever ---- */
 
 static int read_lever(const struct study_file *f, const struct node *n, struct factor *out)
@@ -49,8 +42,10 @@ out:
 
 static int check_keys(const struct study_file *f, const struct node *n, const struct factor *factor)
 {
-	const char *target = TARGET_KEYS[factor->lever];
-	const char *const keys[] = {"lever", "range", "values", target, NULL};
+	const char *target = STUDY_LEVER_TARGETS[factor->lever];
+	bool proxy = factor->lever == LEVER_PROXY;
+	const char *const keys[] = {"lever", "range", "values", target ? target : "lever",
+		proxy ? "upstream" : "lever", proxy ? "shape" : "lever", NULL};
 	struct str what = STR_INIT;
 	int rc;
 
@@ -60,9 +55,62 @@ static int check_keys(const struct study_file *f, const struct node *n, const st
 	return rc;
 }
 
+/* "6380" listens on this machine alone. */
+static int read_proxy(
+	const struct study_file *f, const struct node *n, struct factor *out, const char *listen)
+{
+	const char *upstream, *shape;
+	struct str text = STR_INIT;
+	size_t i = 0;
+	int rc = study_file_text(f, n, "upstream", &upstream);
+
+	if (!rc)
+		rc = study_file_text(f, n, "shape", &shape);
+	if (rc)
+		return rc;
+	if (!listen || !upstream)
+		return study_file_refuse(f, out->line,
+			"the lever proxy of %s needs listen, the port that the service is given "
+			"for "
+			"its dependency, and upstream, where that is: {listen: 6380, upstream: "
+			"127.0.0.1:6379}",
+			out->name);
+	str_addf(&text, strchr(listen, ':') ? "%s" : "127.0.0.1:%s", listen);
+	out->target = study_keep(f->s, text.p);
+	str_clear(&text);
+	str_addf(&text, strchr(upstream, ':') ? "%s" : "127.0.0.1:%s", upstream);
+	out->upstream = study_keep(f->s, text.p);
+	str_clear(&text);
+	while (shape && PROXY_SHAPES[i] && strcmp(PROXY_SHAPES[i], shape) != 0)
+		i++;
+	if (!PROXY_SHAPES[i]) {
+		study_file_add_known(&text, shape, PROXY_SHAPES);
+		rc = study_file_refuse(
+			f, node_at(n, "shape")->line, "unknown shape '%s'; %s", shape, text.p);
+	}
+	out->shape = (enum proxy_shape)(rc ? 0 : i);
+	str_release(&text);
+	return rc;
+}
+
+/* Options of the load that are numbers and may differ from trial to trial. */
+static int check_option(const struct study_file *f, size_t line, const struct factor *out)
+{
+	const struct opt *opt = opt_find(LOAD_OPTIONS, out->target);
+
+	if (opt && (opt->type == OPT_INT || opt->type == OPT_REAL || opt->type == OPT_DURATION ||
+			   opt->type == OPT_FLAG || opt->type == OPT_CHOICE))
+		return 0;
+	return study_file_refuse(f, line,
+		opt ? "the option %s of the load is a text, which a factor cannot vary; take the "
+		      "levers query, path, header or body"
+		    : "the load has no option '%s'; say option: NAME, as option: connections",
+		out->target);
+}
+
 static int read_target(const struct study_file *f, const struct node *n, struct factor *out)
 {
-	const char *key = TARGET_KEYS[out->lever], *target = NULL;
+	const char *key = STUDY_LEVER_TARGETS[out->lever], *target = NULL;
 	size_t line = out->line;
 	int rc = key ? study_file_text(f, n, key, &target) : 0;
 
@@ -71,6 +119,10 @@ static int read_target(const struct study_file *f, const struct node *n, struct 
 	if (target)
 		line = node_at(n, key)->line;
 	out->target = study_keep(f->s, target ? target : out->name);
+	if (out->lever == LEVER_PROXY)
+		return read_proxy(f, n, out, target);
+	if (out->lever == LEVER_LOAD)
+		return check_option(f, line, out);
 	if (out->lever == LEVER_HEADER &&
 		!http_is_token((struct http_slice){out->target, strlen(out->target)}))
 		return study_file_refuse(f, line,
@@ -251,13 +303,22 @@ static int read_factor(const struct study_file *f, const struct node_key *key, c
 	return range ? read_range(f, range, out) : read_values(f, values, out);
 }
 
+/* The service has one of it, whatever the factor's name. */
+static bool only_once(enum study_lever lever)
+{
+	return lever == LEVER_REPLICAS || lever == LEVER_WORKERS || lever == LEVER_QUOTA ||
+	       lever == LEVER_MEMORY || lever == LEVER_CORES;
+}
+
 /* Two factors that set the same thing would undo each other. */
 static int check_same(const struct study_file *f, const struct factor *factors, size_t n)
 {
 	const struct factor *last = &factors[n - 1];
 
 	for (size_t i = 0; i + 1 < n; i++)
-		if (factors[i].lever == last->lever && !strcmp(factors[i].target, last->target))
+		if (factors[i].lever == last->lever && last->lever != LEVER_NONE &&
+			(!strcmp(factors[i].target, last->target) || only_once(last->lever)) &&
+			factors[i].shape == last->shape)
 			return study_file_refuse(f, last->line,
 				"%s and %s (line %zu) both set the %s '%s'; keep one of them",
 				last->name, factors[i].name, factors[i].line,

@@ -18,6 +18,9 @@
 #define RUNNING_TIMEOUT_NS (5 * NS_PER_S) /* for a service that should run already */
 #define STOP_TIMEOUT_NS    (5 * NS_PER_S)
 
+/* trials: auto goes so many times as far as the usual number, if it must. */
+enum { AUTOMATIC = 4 };
+
 int study_file_refuse(const struct study_file *f, size_t line, const char *format, ...)
 {
 	struct str text = STR_INIT;
@@ -221,9 +224,6 @@ static int set_load(const struct study_file *f, const char *key, const struct no
 	} else if (value->kind != NODE_TEXT) {
 		rc = study_file_refuse(f, value->line, "%s is %s, and must be one value%s", key,
 			NODE_KIND_WORDS[value->kind], opt->type == OPT_LIST ? " or a list" : "");
-	} else if (!strcmp(key, "duration") && !strcmp(value->text, "auto")) {
-		rc = study_file_refuse(f, value->line,
-			"duration: auto is not known to this version; give a time such as 3s");
 	} else if (!*value->text && opt->type != OPT_TEXT) {
 		rc = study_file_refuse(
 			f, value->line, "%s has no value; give it one, or leave it out", key);
@@ -318,19 +318,53 @@ static size_t usual_trials(size_t n_factors)
 	return n;
 }
 
+static int read_confidence(const struct study_file *f, const struct node *n)
+{
+	struct str place = STR_INIT;
+	const char *text;
+	int rc = study_file_text(f, n, "confidence", &text);
+
+	f->s->confidence = .95;
+	if (!rc && text)
+		rc = num_parse_real(text, .5, .999,
+			study_file_place(f, node_at(n, "confidence"), "confidence", &place),
+			&f->s->confidence, f->err);
+	str_release(&place);
+	return rc;
+}
+
 static int read_design(const struct study_file *f, const struct node *n)
 {
-	static const char *const KEYS[] = {"sampler", "trials", "seed", NULL};
-	int64_t trials = (int64_t)usual_trials(f->s->n_factors), seed = 1;
+	static const char *const KEYS[] = {
+		"sampler", "trials", "max_trials", "confidence", "confirm", "seed", NULL};
+	const struct node *count = node_at(n, "trials");
+	int64_t trials = (int64_t)usual_trials(f->s->n_factors), seed = 1, confirm = 4;
 	int rc = n ? study_file_check_map(f, n, KEYS, "design") : 0;
 
+	f->s->automatic = count && count->kind == NODE_TEXT && !strcmp(count->text, "auto");
+	if (f->s->automatic)
+		trials *= AUTOMATIC;
 	if (!rc)
 		rc = read_sampler(f, n);
-	if (!rc)
+	if (!rc && !f->s->automatic)
 		rc = read_whole(f, n, "trials", 1, DESIGN_MAX_TRIALS, &trials);
+	if (!rc && node_at(n, "max_trials") && !f->s->automatic)
+		rc = study_file_refuse(f, node_at(n, "max_trials")->line,
+			"max_trials is for trials: auto; leave one of them out");
+	if (!rc)
+		rc = read_whole(f, n, "max_trials", 1, DESIGN_MAX_TRIALS, &trials);
+	if (!rc)
+		rc = read_confidence(f, n);
+	if (!rc)
+		rc = read_whole(f, n, "confirm", 0, 100, &confirm);
 	if (!rc)
 		rc = read_whole(f, n, "seed", 0, (int64_t)1 << 53, &seed);
+	if (!rc && f->s->automatic && f->s->sampler == DESIGN_LHS)
+		rc = study_file_refuse(f, count->line,
+			"trials: auto needs a design that can be extended, and a Latin hypercube "
+			"cannot; take sampler: sobol");
 	f->s->trials = (size_t)trials;
+	f->s->confirm = (size_t)confirm;
 	f->s->seed = (uint64_t)seed;
 	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/num.h"
+#include "study/regime.h"
 
 /* ---- why it failed ---- */
 
@@ -145,6 +146,34 @@ static json_t *responses_json(const struct load_result *r, const struct shares *
 	return o;
 }
 
+/* What limited it. The quota's share is added by who knows it (runner.c), before this. */
+static void set_regime(json_t *d, const struct load_spec *load, const struct load_result *r,
+	const struct trial_cpu *cpu, const struct shares *shares)
+{
+	double ended = (double)r->completed + (double)r->n_errors;
+	struct regime_seen seen = {
+		.cores = shares->cores,
+		.allowed =
+			isfinite(cpu->allowed) ? fmin(cpu->allowed, shares->cores) : shares->cores,
+		.service_cores = shares->service_cores,
+		.engine_cores = r->cpu_seconds / shares->wall_s,
+		.engine_busiest = r->busiest_core,
+		.others_cores = shares->others * shares->cores,
+		.processes = cpu->workers,
+		.throttled = cpu->throttled_s / shares->wall_s,
+		.asked_rate = load->rate > 0 ? load->rate : NAN,
+		.rate = r->requests_per_second,
+		.waited = ended > 0 ? (double)r->waited / ended : 0,
+	};
+	enum regime regime = regime_of(&seen);
+	struct str text = STR_INIT;
+
+	regime_sentence(&text, regime, &seen);
+	json_object_set_new(d, "regime", json_string(REGIME_WORDS[regime]));
+	json_object_set_new(d, "regime_text", json_string(text.p));
+	str_release(&text);
+}
+
 void trial_judge(struct trial *t, const struct study *s, const struct load_spec *load,
 	const struct load_result *r, const struct trial_cpu *cpu)
 {
@@ -176,13 +205,14 @@ void trial_judge(struct trial *t, const struct study *s, const struct load_spec 
 	json_object_set_new(d, "url", json_string(load->url));
 	json_object_set_new(d, "connections", json_integer(load->connections));
 	json_object_set_new(d, "seconds", json_number(r->seconds));
-	json_object_set_new(d, "warmup_s", json_number((double)load->warmup_ns / 1e9));
+	json_object_set_new(d, "warmup_s", json_number(r->warmup_s));
 	json_object_set_new(d, "completed", json_integer((json_int_t)r->completed));
 	json_object_set_new(d, "started", json_integer((json_int_t)r->started));
 	json_object_set_new(d, "unfinished", json_integer((json_int_t)r->unfinished));
 	json_object_set_new(d, "errors", errors_json(r));
 	json_object_set_new(d, "status", status_json(r));
 	json_object_set_new(d, "cpu", cpu_json(&shares, r));
+	set_regime(d, load, r, cpu, &shares);
 	t->detail = d;
 	t->responses = t->ok ? responses_json(r, &shares) : json_object();
 	str_release(&note);

@@ -10,6 +10,9 @@ struct trial_cpu {
 	struct cpu_times before, after;
 	uint64_t begin_ns, end_ns;
 	bool known_service; /* culprit started it, so its share is known */
+	double allowed;     /* cores that it may use, by a quota or by pinning; NaN: all */
+	double workers;     /* that serve, by the lever; NaN: not known */
+	double throttled_s; /* that a quota held it back */
 };
 
 /* Shares beyond which a trial says so. */

@@ -50,6 +50,9 @@ void study_trials_csv(struct str *out, const struct trial *trials, size_t n)
 	json_t *factors = json_array(), *responses = json_array();
 	char label[CLOCK_TEXT];
 
+	/* Those of the confirmation lie behind the others, and belong to no table to learn from. */
+	while (n && !study_trial_is_design(&trials[n - 1]))
+		n--;
 	for (size_t i = 0; i < n; i++) {
 		add_keys(factors, trials[i].setting);
 		add_keys(responses, trials[i].responses);

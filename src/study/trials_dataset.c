@@ -40,7 +40,7 @@ static bool is_usable(const struct study *s, const struct trial *t)
 
 	for (size_t j = 0; usable && j < s->n_factors; j++)
 		usable = isfinite(value_of(&s->factors[j], t->setting));
-	return usable;
+	return usable && study_trial_is_design(t);
 }
 
 static void name_columns(const struct study *s, struct dataset *d)

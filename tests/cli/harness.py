@@ -33,6 +33,13 @@ def wait_until(condition, seconds=10, step=0.02):
     return False
 
 
+def listens(port):
+    """Whether anybody takes a connection on this port of this machine."""
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 def get(url, timeout=5):
     with urllib.request.urlopen(url, timeout=timeout) as answer:
         return answer.read().decode()

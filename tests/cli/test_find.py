@@ -92,7 +92,7 @@ class Find(harness.Case):
               duration: {duration}
             factors:
               {factors}
-            design: {{trials: {trials}, seed: 3}}
+            design: {{trials: {trials}, confirm: 0, seed: 3}}
             """) + more)
 
     def lab_study(self, trials=24, duration="150ms"):
@@ -111,7 +111,7 @@ class Find(harness.Case):
               fraction_io_bound:  {{range: [0.1, 0.9], lever: query}}
               min_response_time:  {{range: [0.0001, 0.0002], lever: query}}
               json_object_length: {{range: [1, 10], lever: query}}
-            design: {{sampler: sobol, trials: {trials}, seed: 1}}
+            design: {{sampler: sobol, trials: {trials}, confirm: 0, seed: 1}}
             """))
 
     def trials(self, run="last"):
