@@ -4,7 +4,13 @@
  * be changed while it runs, and it counts what it did. It ends with culprit, however that ends.
  *
  * Delay is added to what comes back from the upstream: each piece read at t is passed on at t +
- * delay, in order, so that one round trip takes one delay longer, whatever its size.
+ * delay, in order, so that one round trip takes one delay longer, whatever its size: where delays
+ * vary, one is drawn for an answer, not for each of its pieces. Ends and resets are passed on as
+ * what they are, in their order; the upstream's after the delay.
+ *
+ * At most 256 KiB (and 4,096 pieces) of a direction are under way; a sender that is faster waits,
+ * as on a real line, so a connection carries at most 256 KiB a delay. A connection whose upstream
+ * refuses it is offered to the next one, once.
  */
 #ifndef CULPRIT_PROC_RELAY_H
 #define CULPRIT_PROC_RELAY_H
@@ -17,18 +23,24 @@
 #include "base/err.h"
 
 struct relay_shape {
-	uint64_t delay_ns;         /* of each piece; the median where it varies */
-	uint64_t jitter_ns;        /* uniform within ± so much (never below 0) */
-	double sigma;              /* lognormal: of the delay's logarithm; 0: none */
-	uint64_t bytes_per_second; /* of each direction of a connection; 0: no limit */
-	double drop;               /* share of connections that are reset as they come, 0 … 1 */
+	uint64_t delay_ns;  /* of each piece; the median where it varies; at most 600 s */
+	uint64_t jitter_ns; /* uniform within ± so much (never below 0) */
+	double sigma;       /* lognormal: of the delay's logarithm; 0: none; at most 5 */
+	/* Of each direction of a connection; 0: no limit. A token bucket that holds 10 ms of it,
+	 * and at least 1 KiB. */
+	uint64_t bytes_per_second;
+	double drop; /* share of connections that are reset as they come, 0 … 1 */
 };
 
 struct relay_counts {
-	uint64_t accepted, dropped, refused; /* refused: no upstream took it; the client is reset */
+	uint64_t accepted; /* all that came, also those that were then … */
+	uint64_t dropped;  /* … reset as the shape says, or … */
+	uint64_t refused;  /* … reset because no upstream took them */
 	uint64_t open;
-	uint64_t bytes_up, bytes_down;
-	uint64_t pieces, delay_ns; /* delayed pieces, and the sum of their true delays */
+	uint64_t bytes_up, bytes_down; /* passed on */
+	/* Delayed pieces, and the sum of their true delays: from being read to when their first
+	 * byte was sent. */
+	uint64_t pieces, delay_ns;
 };
 
 struct relay_spec {

@@ -129,8 +129,8 @@ static void put_by(
 	struct piece *last = f->n ? &f->pieces[(f->first + f->n - 1) % f->pieces_cap] : NULL;
 
 	add_bytes(f, p, len);
-	/* what goes at the same moment goes together */
-	if (last && due <= last->due_ns && delayed == last->delayed) {
+	/* what goes at the same moment goes together, and so does what waits for room alone */
+	if (last && delayed == last->delayed && (!delayed || due <= last->due_ns)) {
 		last->len += (uint32_t)len;
 		return;
 	}

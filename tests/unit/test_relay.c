@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -796,6 +797,161 @@ START_TEST(upstream_may_come_and_go)
 }
 END_TEST
 
+/* An upstream that is too busy to take a connection does not answer at all: after 3 s the next one
+ * is tried. */
+START_TEST(leaves_an_upstream_that_hangs)
+{
+	int waiting[8], client, server;
+	struct sock_address hung;
+
+	start(2);
+	ck_assert(!listen(listeners[0], 0)); /* makes its queue one long */
+	parse_address(names[0], &hung);
+	for (int i = 0; i < 8; i++)
+		waiting[i] = sock_connect(&hung);
+	client = connect_client();
+	put(client, "q", 1);
+	server = accept_from(listeners[1]);
+	expect(server, "q");
+	ck_assert_uint_eq(relay_given(relay, 0), 0);
+	ck_assert_uint_eq(relay_given(relay, 1), 1);
+	for (int i = 0; i < 8; i++)
+		close(waiting[i]);
+	close_pair((struct pair){client, server});
+	relay_stop(relay);
+}
+END_TEST
+
+/* A name may have addresses where nobody listens: localhost is ::1, too. */
+START_TEST(tries_each_address_of_a_name)
+{
+	char name[64];
+	const char *upstreams[] = {name, NULL};
+	struct relay_spec spec = {.listen = "127.0.0.1:0", .upstreams = upstreams};
+	struct pair p;
+
+	listeners[0] = sock_listen("127.0.0.1:0", 16, &err);
+	ck_assert_int_ge(listeners[0], 0);
+	sock_local_text(listeners[0], names[0]);
+	snprintf(name, sizeof(name), "localhost%s", strrchr(names[0], ':'));
+	ck_assert_msg(!relay_start(&relay, &spec, &err), "%s", err.text);
+	parse_address(relay_address(relay), &relay_at);
+	ck_assert_msg(!relay_check(relay, &err), "%s", err.text);
+	close(accept_from(listeners[0]));
+	for (int i = 0; i < 3; i++) {
+		p = connect_pair();
+		round_trip(p);
+		close_pair(p);
+	}
+	ck_assert_uint_eq(counts().refused, 0);
+	relay_stop(relay);
+}
+END_TEST
+
+/* Without a descriptor left, connections are refused or wait; with some again, all goes on. */
+START_TEST(outlives_a_lack_of_descriptors)
+{
+	struct rlimit few = {16, 4096}, many = {4096, 4096};
+	int clients[20];
+	struct pair p;
+
+	start(1);
+	set((struct relay_shape){0});
+	ck_assert(!prlimit(relay_pid(relay), RLIMIT_NOFILE, &few, NULL));
+	for (int i = 0; i < 20; i++)
+		clients[i] = connect_client(); /* the kernel takes them */
+	clock_sleep_ns(50 * NS_PER_MS);
+	ck_assert_uint_le(counts().open, 5);
+	for (int i = 0; i < 20; i++)
+		close(clients[i]);
+	ck_assert(!prlimit(relay_pid(relay), RLIMIT_NOFILE, &many, NULL));
+	while (counts().accepted < 20)
+		clock_sleep_ns(NS_PER_MS);
+	for (uint64_t i = 20 - counts().refused; i; i--)
+		close(accept_from(listeners[0]));
+	wait_open(0);
+	p = connect_pair();
+	round_trip(p);
+	close_pair(p);
+	relay_stop(relay);
+}
+END_TEST
+
+/* One side of a pair does something. */
+static void do_anything(struct rng *rng, int *fd)
+{
+	static char bytes[100000];
+
+	switch (rng_below(rng, 12)) {
+	case 0: shutdown(*fd, SHUT_WR); break;
+	case 1:
+		close(*fd);
+		*fd = -1;
+		break;
+	case 2:
+		reset(*fd);
+		*fd = -1;
+		break;
+	case 3:
+	case 4:
+	case 5:
+		while (recv(*fd, bytes, sizeof(bytes), 0) > 0)
+			;
+		break;
+	default: send(*fd, bytes, rng_below(rng, sizeof(bytes)), MSG_NOSIGNAL);
+	}
+}
+
+static void close_rest(struct pair *p)
+{
+	if (p->client >= 0)
+		close(p->client);
+	if (p->server >= 0)
+		close(p->server);
+	*p = (struct pair){-1, -1};
+}
+
+/* Any order of sending, reading, ends and resets on both sides, under changing shapes: the relay is
+ * there afterwards, and nothing is open. Under the sanitizers it must not have stumbled, either. */
+START_TEST(survives_anything)
+{
+	enum { N = 30, STEPS = 6000 };
+	struct pair p[N];
+	struct rng rng;
+
+	rng_seed(&rng, 4, 0);
+	start(1);
+	for (int i = 0; i < N; i++)
+		p[i] = (struct pair){-1, -1};
+	for (int step = 0; step < STEPS; step++) {
+		struct pair *one = &p[rng_below(&rng, N)];
+
+		if (step % 100 == 0)
+			set((struct relay_shape){.delay_ns = rng_below(&rng, 3) * 100000,
+				.jitter_ns = rng_below(&rng, 2) * 200000,
+				.sigma = (double)rng_below(&rng, 2),
+				.bytes_per_second = rng_below(&rng, 2) * 100000000});
+		if (one->client < 0 && one->server < 0)
+			*one = connect_pair();
+		else if (rng_below(&rng, 40) == 0)
+			close_rest(one);
+		else if (one->client >= 0 && (one->server < 0 || rng_below(&rng, 2)))
+			do_anything(&rng, &one->client);
+		else
+			do_anything(&rng, &one->server);
+	}
+	for (int i = 0; i < N; i++)
+		close_rest(&p[i]);
+	wait_open(0);
+	p[0] = connect_pair();
+	round_trip(p[0]);
+	close_rest(&p[0]);
+	ck_assert_msg(!relay_check(relay, &err), "%s", err.text);
+	ck_assert_uint_eq(counts().refused, 0);
+	relay_stop(relay);
+}
+END_TEST
+
 START_TEST(holds_five_thousand)
 {
 	enum { N = 5000 };
@@ -957,6 +1113,7 @@ UNIT_MAIN("relay", passes_on_every_byte, passes_on_half_closes, passes_on_resets
 	passes_on_an_answer_before_the_end, keeps_no_more_than_its_buffer,
 	delays_by_what_it_was_told, jitters_uniformly, varies_lognormally,
 	draws_one_delay_an_answer, changes_while_it_runs, limits_bandwidth, drops_a_share,
-	goes_round_its_upstreams, upstream_may_come_and_go, holds_five_thousand,
-	says_what_it_cannot_do, refuses_impossible_shapes, says_that_it_was_killed,
-	inherits_no_descriptor, ends_with_culprit)
+	goes_round_its_upstreams, upstream_may_come_and_go, leaves_an_upstream_that_hangs,
+	tries_each_address_of_a_name, outlives_a_lack_of_descriptors, survives_anything,
+	holds_five_thousand, says_what_it_cannot_do, refuses_impossible_shapes,
+	says_that_it_was_killed, inherits_no_descriptor, ends_with_culprit)
