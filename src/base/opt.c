@@ -58,6 +58,24 @@ static int set_flag(bool *field, const char *value, const char *what, struct err
 	return 0;
 }
 
+/* Ranges are told as the value was written. */
+static int set_share(
+	const struct opt *opt, double *field, const char *value, const char *what, struct err *err)
+{
+	size_t len = strlen(value);
+	char digits[32];
+	int rc;
+
+	if (!len || value[len - 1] != '%' || len > sizeof(digits))
+		return num_parse_real(value, opt->min, opt->max, what, field, err);
+	memcpy(digits, value, len - 1);
+	digits[len - 1] = 0;
+	rc = num_parse_real(digits, 100 * opt->min, 100 * opt->max, what, field, err);
+	if (!rc)
+		*field /= 100;
+	return rc;
+}
+
 int opt_set(const struct opt *opt, void *into, const char *value, const char *what, struct err *err)
 {
 	void *field = (char *)into + opt->offset;
@@ -79,6 +97,7 @@ int opt_set(const struct opt *opt, void *into, const char *value, const char *wh
 	case OPT_REAL:
 		return num_parse_real(
 			value, any ? -1e308 : opt->min, any ? 1e308 : opt->max, what, field, err);
+	case OPT_SHARE: return set_share(opt, field, value, what, err);
 	case OPT_DURATION:
 		return num_parse_duration(value, (uint64_t)opt->min,
 			any ? INT64_MAX : (uint64_t)opt->max, what, field, err);

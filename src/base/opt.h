@@ -20,6 +20,7 @@
 	X(LIST, struct opt_list, "TEXT") /* may be given again and again */                        \
 	X(INT, int64_t, "N")                                                                       \
 	X(REAL, double, "X")                                                                       \
+	X(SHARE, double, "X%")        /* 5%, or 0.05 */                                            \
 	X(DURATION, uint64_t, "TIME") /* nanoseconds */                                            \
 	X(AUTO, uint64_t, "TIME")     /* nanoseconds, or OPT_AUTO_NS for the word "auto" */        \
 	X(SIZE, uint64_t, "SIZE")     /* bytes */                                                  \
@@ -48,8 +49,8 @@ struct opt {
 	size_t offset;    /* of the field */
 	const char *arg;  /* what help calls the argument; NULL for the type's own word */
 	const char *help; /* one line, no full stop; says the default where there is one */
-	double min,
-		max; /* INT, REAL as they are; DURATION and AUTO in ns, SIZE in bytes; 0, 0: any */
+	double min, max; /* INT, REAL, SHARE as they are; DURATION and AUTO in ns, SIZE in bytes; 0,
+			    0: any */
 	const char *const *choices; /* CHOICE: ends with NULL */
 };
 

@@ -25,9 +25,8 @@ static struct load_options {
 	struct load_spec spec;
 	struct opt_list require;
 	const char *max_rate, *hdr, *html;
-	double precision;
 	bool live;
-} options = {.spec = LOAD_SPEC_INIT, .precision = .05, .live = true};
+} options = {.spec = LOAD_SPEC_INIT, .live = true};
 
 #define AT(field) offsetof(struct load_options, field)
 
@@ -39,8 +38,6 @@ static const struct opt GOAL_OPTIONS[] = {
 	{0, "max-rate", OPT_TEXT, AT(max_rate), "GOAL",
 		"search the highest rate at which this holds, -d for each rate that is tried", 0, 0,
 		NULL},
-	{0, "precision", OPT_REAL, AT(precision), NULL,
-		"of that rate, at which the search ends (0.05)", .001, 1, NULL},
 	{0}};
 
 static const struct opt OUTPUT_OPTIONS[] = {
@@ -236,7 +233,7 @@ static int run(struct job *job, struct err *err)
 		load_words_how(&title, spec);
 	}
 	live_load_init(&job->live, job->cli, title.p, options.live);
-	rc = options.max_rate ? load_search_run(spec, &job->search_goal, options.precision, &hooks,
+	rc = options.max_rate ? load_search_run(spec, &job->search_goal, spec->precision, &hooks,
 					show_step, &job->search, &job->result, err)
 			      : load_run(spec, &hooks, &job->result, err);
 	live_load_end(&job->live);

@@ -5,6 +5,7 @@
 #include "lab/worker.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -332,6 +333,25 @@ static void answer_in_time(struct conn *c)
 	}
 }
 
+double transient_cost(uint64_t t_ns, uint64_t transient_ns)
+{
+	return 1 + 2 * exp(-3 * (double)t_ns / (double)transient_ns);
+}
+
+/* Of a request that comes now. Two workers may both see an idle second end: their times are as good
+ * as the same. */
+static double cost_now(struct worker *w)
+{
+	struct tally *t = w->tally;
+	uint64_t now = clock_now_ns(), alive = tally_get(&t->alive_ns), cold;
+
+	if (!alive || now > alive + NS_PER_S)
+		__atomic_store_n(&t->cold_ns, now, __ATOMIC_RELAXED);
+	tally_alive(t, now);
+	cold = tally_get(&t->cold_ns);
+	return transient_cost(now > cold ? now - cold : 0, w->spec->transient_ns);
+}
+
 void answer_serve(struct conn *c)
 {
 	struct worker *w = c->worker;
@@ -351,20 +371,25 @@ void answer_serve(struct conn *c)
 		answer_counters(c); /* during a stall too: they are not part of the service */
 		return;
 	}
-	if (c->fault == N_FAULTS && !c->refusal && c->route < w->n_routes)
+	if (c->fault == N_FAULTS && !c->refusal && c->route < w->n_routes) {
+		w->cost = w->spec->transient_ns ? cost_now(w) : 1;
 		c->asked_ns = w->app->work(w, c->route, &c->values, c->arrived_ns);
+	}
 	answer_in_time(c);
 }
 
 void answer_wake(struct conn *c)
 {
-	struct tally_slot *slot = c->worker->slot;
+	struct worker *w = c->worker;
+	struct tally_slot *slot = w->slot;
 
 	if (c->asked_ns) {
 		tally_add(&slot->slept_ns, clock_now_ns() - c->arrived_ns);
 		tally_add(&slot->asked_ns, c->asked_ns);
 		tally_add(&slot->slept, 1);
 	}
+	if (w->spec->transient_ns)
+		tally_alive(w->tally, clock_now_ns()); /* it was not idle while it slept */
 	c->behind = c->n_in;
 	answer_now(c);
 }

@@ -23,6 +23,9 @@ struct lab_spec {
 	int64_t seed;        /* of sleeps, choices and faults; 0: fresh */
 	/* the whole lab answers nothing for stall_ns at the end of each stall_every_ns; 0: never */
 	uint64_t stall_ns, stall_every_ns; /* 0, 10 s */
+	/* requests cost 1 + 2 exp(−3 t / transient_ns) times as much t after the first request, and
+	 * after the first of those that follow an idle second; 0: never */
+	uint64_t transient_ns;
 };
 
 #define LAB_SPEC_INIT                                                                              \

@@ -54,5 +54,9 @@ const struct opt LAB_OPTIONS[] = {
 		NULL},
 	{0, "stall-every", OPT_DURATION, AT(stall_every_ns), NULL,
 		"a stall ends each stretch of this length [10s]", 1e6, 3600e9, NULL},
+	{0, "transient", OPT_DURATION, AT(transient_ns), NULL,
+		"requests cost more at the start and after an idle second: threefold at first, 5 % "
+		"of that excess is left after this time [0: never]",
+		0, 3600e9, NULL},
 	{0}};
 #undef AT

@@ -97,8 +97,9 @@ static const struct app_route ROUTES[] = {
 	[CPU + 1] = {0},
 };
 
-static void compute(struct worker *w, size_t length, size_t rounds)
+static void compute(struct worker *w, size_t length, double rounds)
 {
+	size_t n = (size_t)(rounds * w->cost + .5);
 	size_t bytes = mixed_json_bytes(length);
 	uint64_t began = clock_thread_cpu_ns();
 	const char *text;
@@ -108,7 +109,7 @@ static void compute(struct worker *w, size_t length, size_t rounds)
 		w->state = mem_alloc(bytes, 1);
 		w->state_bytes = bytes;
 	}
-	for (size_t i = 0; i < rounds; i++) {
+	for (size_t i = 0; i < n; i++) {
 		mixed_serialise(w->state, length, &text);
 		/* the compiler must take the text for read, or there is nothing to do */
 		__asm__ volatile("" : : "r"(text) : "memory");
@@ -126,9 +127,10 @@ static uint64_t work(
 	if (route == MIX)
 		route = rng_uniform(&w->rng) < v[FRACTION] ? IO : CPU;
 	if (route == IO)
-		return mixed_sleep_ns(&w->rng, v[MINIMUM], v[MEAN], v[DEVIATION]);
+		return mixed_sleep_ns(
+			&w->rng, v[MINIMUM] * w->cost, v[MEAN] * w->cost, v[DEVIATION]);
 	compute(w, (size_t)v[LENGTH],
-		values->given & BIT(ROUNDS) ? (size_t)v[ROUNDS] : (size_t)w->spec->cpu_rounds);
+		values->given & BIT(ROUNDS) ? floor(v[ROUNDS]) : (double)w->spec->cpu_rounds);
 	return 0;
 }
 

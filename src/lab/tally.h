@@ -73,6 +73,9 @@ struct tally {
 	uint64_t began_ns, seed;
 	uint64_t n_slots; /* ever used: the first so many; by the master, as the next two */
 	uint64_t starts, deaths;
+	/* of --transient: when it began last; when a request came or was answered last; 0: never.
+	 * By any worker. */
+	uint64_t cold_ns, alive_ns;
 	struct tally_times times[TALLY_ROUTES];
 	struct tally_slot slots[TALLY_SLOTS];
 };
@@ -100,6 +103,12 @@ static inline void tally_time(struct tally *t, size_t route, uint64_t ns, int ti
 
 	__atomic_fetch_add(&to->counts[hist_index(ns)], (uint64_t)times, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&to->sum_ns, times < 0 ? -ns : ns, __ATOMIC_RELAXED);
+}
+
+/* Something was asked or answered at now_ns. */
+static inline void tally_alive(struct tally *t, uint64_t now_ns)
+{
+	__atomic_store_n(&t->alive_ns, now_ns, __ATOMIC_RELAXED);
 }
 
 /* Puts service_ms (percentiles) and histogram (docs/load.md's form) into a route's object; nothing

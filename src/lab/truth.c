@@ -57,6 +57,10 @@ static uint64_t work(
 
 	for (size_t i = 0; i < N_PARAMS; i++)
 		v[i] = values->given & 1u << i ? values->value[i] : DEFAULTS[i];
+	v[DELAY] *= w->cost;
+	v[LOW] *= w->cost;
+	v[HIGH] *= w->cost;
+	v[MEDIAN] *= w->cost;
 	switch (route) {
 	case BIMODAL: return nanoseconds(rng_uniform(&w->rng) < v[FRACTION] ? v[HIGH] : v[LOW]);
 	case LOGNORMAL: return mixed_sleep_ns(&w->rng, 0, v[MEDIAN], v[SIGMA]);

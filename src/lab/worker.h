@@ -113,6 +113,7 @@ struct worker {
 	char date[32];
 	void *state; /* the app's: scratch memory; freed with free() */
 	size_t state_bytes;
+	double cost; /* what the request under way costs, times what it costs a warm lab */
 };
 
 /* Runs a worker in this process until it drained; its exit code. `serial` tells its random stream
@@ -123,6 +124,9 @@ int worker_run(const struct app *app, const struct lab_spec *spec, struct tally 
 /* The end of the stall in which `at_ns` lies, or at_ns where it lies in none: the last `stall_ns`
  * of each `every_ns` since began_ns. */
 uint64_t stall_end_ns(uint64_t began_ns, uint64_t at_ns, uint64_t stall_ns, uint64_t every_ns);
+
+/* What a request costs t_ns into a transient of this length, times what it costs a warm lab. */
+double transient_cost(uint64_t t_ns, uint64_t transient_ns);
 
 /* request.c. Which of a request's `faults` values is the status that fault_status asks for. */
 enum { REQUEST_FAULT_STATUS = N_FAULTS };

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -14,18 +15,17 @@ struct load_open_second {
 	struct hist latency, late;
 };
 
-enum load_part load_part_of_second(size_t second)
+/* Fine where runs are short: 0.5, 1, 1.5, 2, 3, 4, 6, 8, … 32 s. */
+const size_t LOAD_SEGMENT_ENDS[LOAD_SEGMENT_LAST - LOAD_SEGMENT_0 + 1] = {
+	5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, SIZE_MAX};
+
+enum load_part load_part_of_slice(size_t slice)
 {
 	unsigned part = LOAD_SEGMENT_0;
 
-	while (part < LOAD_SEGMENT_LAST && (double)second >= load_segment_end((enum load_part)part))
+	while (slice >= LOAD_SEGMENT_ENDS[part - LOAD_SEGMENT_0])
 		part++;
 	return (enum load_part)part;
-}
-
-double load_segment_end(enum load_part segment)
-{
-	return segment < LOAD_SEGMENT_LAST ? (double)(1U << (segment - LOAD_SEGMENT_0)) : INFINITY;
 }
 
 void load_collector_init(struct load_collector *c, const struct load_plan *plan, bool hand_on)
@@ -231,6 +231,7 @@ static void add_to_slices(struct load_collector *c, size_t slice, const struct l
 	c->slices[slice].completed += t->completed;
 	c->slices[slice].ended += t->latency.n;
 	c->slices[slice].latency_sum += t->latency.sum;
+	c->slices[slice].handed++;
 }
 
 void load_collector_hand_over(struct load_collector *c, enum load_part part, size_t slice,
@@ -265,6 +266,20 @@ void load_collector_leave(struct load_collector *c, size_t handed)
 		c->open[i].handed -= c->open[i].second < handed;
 	close_handed(c);
 	pthread_mutex_unlock(&c->lock);
+}
+
+struct load_slice *load_collector_slices(struct load_collector *c, size_t *n)
+{
+	struct load_slice *copy;
+
+	pthread_mutex_lock(&c->lock);
+	for (*n = 0; *n < c->n_slices && c->slices[*n].handed >= c->workers; ++*n)
+		;
+	copy = mem_alloc(*n + 1, sizeof(*copy));
+	if (*n)
+		memcpy(copy, c->slices, *n * sizeof(*copy));
+	pthread_mutex_unlock(&c->lock);
+	return copy;
 }
 
 struct load_closed_second *load_collector_take(struct load_collector *c)

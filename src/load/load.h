@@ -90,12 +90,16 @@ struct load_spec {
 	int64_t connections;  /* 50 */
 	int64_t pipeline;     /* requests under way on one connection; 1 */
 	int64_t threads;      /* 0: one a core, at most one a connection */
-	uint64_t duration_ns; /* of the measurement, after the warm-up; 10 s */
-	uint64_t warmup_ns;   /* before it, not counted in rate and latency; OPT_AUTO_NS: as much of
-				 the duration is left out as the rule says (stats/steady.h) */
-	uint64_t timeout_ns;  /* of one request, from its send; 10 s */
-	uint64_t drain_ns;    /* at the end, wait so long for answers under way; 2 s */
-	int64_t requests;     /* start exactly so many, whatever the duration; 0: by duration */
+	uint64_t duration_ns; /* of the measurement, after the warm-up; 10 s; OPT_AUTO_NS: until
+				 the rate (open loop: the mean latency) is known to `precision`, by
+				 the rule in stats/enough.h */
+	double precision;     /* relative half width of the 95 % interval; .05 */
+	uint64_t min_duration_ns, max_duration_ns; /* of a window by rule; 1 s, 30 s */
+	uint64_t warmup_ns;  /* before it, not counted in rate and latency; OPT_AUTO_NS: as much of
+				the duration is left out as the rule says (stats/steady.h) */
+	uint64_t timeout_ns; /* of one request, from its send; 10 s */
+	uint64_t drain_ns;   /* at the end, wait so long for answers under way; 2 s */
+	int64_t requests;    /* start exactly so many, whatever the duration; 0: by duration */
 	double rate;        /* open loop: requests a second (of a scenario: its turns); 0: closed */
 	int arrivals;       /* enum load_arrivals */
 	const char *stages; /* open loop: "10s:100,30s:100-2000": hold, ramp; or NULL */
@@ -115,7 +119,8 @@ struct load_spec {
 #define LOAD_SPEC_INIT                                                                             \
 	{                                                                                          \
 		.method = "GET", .connections = 50, .pipeline = 1, .seed = 1,                      \
-		.duration_ns = UINT64_C(10000000000), .warmup_ns = OPT_AUTO_NS,                    \
+		.duration_ns = UINT64_C(10000000000), .warmup_ns = OPT_AUTO_NS, .precision = .05,  \
+		.min_duration_ns = UINT64_C(1000000000), .max_duration_ns = UINT64_C(30000000000), \
 		.timeout_ns = UINT64_C(10000000000), .drain_ns = UINT64_C(2000000000),             \
 		.keepalive = true, .tls_resume = true                                              \
 	}
@@ -144,7 +149,8 @@ struct load_second {
 
 /* What is known while it runs, for progress. */
 struct load_tick {
-	double elapsed_s, total_s; /* total: warm-up + duration, or NaN with a fixed number */
+	double elapsed_s, total_s; /* total: warm-up + duration (the longest, where it is by rule),
+				      or NaN with a fixed number */
 	bool warming;              /* in a warm-up of fixed length */
 	uint64_t started, completed, errors; /* since the start */
 	uint64_t under_way;
@@ -182,6 +188,22 @@ struct load_check_result {
 	uint64_t passed, failed;
 };
 
+/* How it ended: word in JSON. */
+#define LOAD_ENDINGS(X)                                                                            \
+	X(ASKED, "asked")     /* after the time, or the number, that was asked for */              \
+	X(PRECISE, "precise") /* by rule: it is known as precisely as was wanted */                \
+	X(LONGEST, "longest") /* by rule: it is not, and no more time was allowed */               \
+	X(STOPPED, "stopped") /* early, by `stop` */
+
+enum load_ending {
+#define X(name, word) LOAD_ENDED_##name,
+	LOAD_ENDINGS(X)
+#undef X
+		LOAD_N_ENDINGS
+};
+
+extern const char *const LOAD_ENDING_WORDS[LOAD_N_ENDINGS];
+
 /* What limited the run, where that was not the service. */
 enum load_limit {
 	LOAD_LIMIT_NONE,
@@ -203,7 +225,8 @@ struct load_result {
 	double seconds;     /* its true length */
 	uint64_t completed; /* answers with an expected status whose last byte came within it */
 	double requests_per_second;
-	struct steady steady;           /* is the rate's own interval known, was it steady? */
+	struct steady steady;           /* is the rate's own interval known, was it steady? Where
+					   it ended PRECISE, the interval is what was wanted, or wider */
 	uint64_t errors[LOAD_N_ERRORS]; /* by kind, in the window */
 	uint64_t n_errors;
 	uint64_t status[600];     /* answers by status, in the window */
@@ -227,6 +250,7 @@ struct load_result {
 	double busiest_core; /* share of one core that the busiest thread used: near 1, the engine
 				was the bottleneck */
 	unsigned threads;
+	enum load_ending ended;
 	bool stopped;                         /* ended early by `stop` */
 	char protocol[16];                    /* what was spoken: "HTTP/1.1", "h2" */
 	char tls_version[16], tls_cipher[48]; /* or "" */

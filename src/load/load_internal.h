@@ -30,6 +30,7 @@
 #include "net/http_response.h"
 #include "net/sock.h"
 #include "net/tls.h"
+#include "stats/enough.h"
 
 /* ---- the plan ---- */
 
@@ -64,6 +65,7 @@ struct load_plan {
 	bool minds; /* users keep something: variables, cookies, rows, a place in the steps */
 	bool names_seq;
 	uint64_t requests; /* 0: by time */
+	bool by_rule;      /* the window ends when the rule says so */
 	uint64_t groups;   /* connections to each origin; each carries `depth` users */
 	uint64_t depth;
 	unsigned threads;
@@ -107,25 +109,26 @@ void load_tally_time(struct load_target_tally *t, uint64_t ns); /* one latency *
 
 /*
  * The window is cut into slices of 100 ms, all counted apart from each other: seconds are made from
- * ten of them, and the rule for the warm-up looks at them. What may be left out by that rule is
- * counted in segments that end 1, 2, 4, 8, … seconds into the window.
+ * ten of them, and the rules for warm-up and length look at them. What may be left out as warm-up
+ * is counted in segments, which end where LOAD_SEGMENT_ENDS says.
  */
 enum { LOAD_SLICES_A_SECOND = 10, LOAD_SLICES_MAX = 36000, LOAD_SERIES_MAX = 14400 };
 enum load_part {
 	LOAD_WARMING,
 	LOAD_SEGMENT_0,
-	LOAD_SEGMENT_LAST = LOAD_SEGMENT_0 + 6, /* behind 32 s */
+	LOAD_SEGMENT_LAST = LOAD_SEGMENT_0 + 12, /* behind 32 s */
 	LOAD_DRAINING,
 	LOAD_PARTS
 };
 
-/* The part of the run that a second of the window belongs to; when segment s ends, seconds. */
-enum load_part load_part_of_second(size_t second);
-double load_segment_end(enum load_part segment);
+/* Where each segment ends, slices; the part of the run that a slice of the window belongs to. */
+extern const size_t LOAD_SEGMENT_ENDS[LOAD_SEGMENT_LAST - LOAD_SEGMENT_0 + 1];
+enum load_part load_part_of_slice(size_t slice);
 
 struct load_slice {
 	uint64_t completed, ended; /* ended: with timeouts, as they are in the latency */
 	double latency_sum;
+	unsigned handed; /* by so many workers */
 };
 
 struct load_open_second;
@@ -168,6 +171,10 @@ void load_collector_hand_over(struct load_collector *c, enum load_part part, siz
 /* A worker ends, having handed over `handed` seconds: nobody waits for more of it. When the last
  * one has left, everything is complete. */
 void load_collector_leave(struct load_collector *c, size_t handed);
+
+/* A copy of the slices that every worker has handed over, up to the first that is not; free it.
+ * Before any worker has left. */
+struct load_slice *load_collector_slices(struct load_collector *c, size_t *n);
 
 /* The next closed second, in order, or NULL; load_closed_second_free() it. */
 struct load_closed_second *load_collector_take(struct load_collector *c);
@@ -418,9 +425,22 @@ void *load_worker_main(void *worker);                          /* for pthread_cr
 void load_worker_wake(struct load_worker *w);                  /* thread-safe */
 void load_worker_turn(struct load_worker *w, uint64_t now_ns); /* to the slice and part of now */
 
-/* result.c: from the tallies to the result; out->seconds is that of the whole window. */
+/* series.c: what the rules look at, slice by slice. */
+struct load_series {
+	struct enough_slices slices;
+	double *values, *busy; /* of slices.y and slices.busy */
+};
+void load_series_init(struct load_series *s, const struct load_plan *plan,
+	const struct load_slice *slices, size_t n);
+void load_series_release(struct load_series *s);
+/* The rule of this plan, with nothing looked at. */
+void load_rule_init(struct enough *e, const struct load_plan *plan);
+
+/* result.c: from the tallies to the result; out->seconds is that of the whole window, out->ended is
+ * known; `rule` was asked last before the end. */
 void load_result_build(struct load_result *out, const struct load_plan *plan,
-	struct load_collector *c, const struct load_worker *workers, unsigned n_workers);
+	struct load_collector *c, struct enough *rule, const struct load_worker *workers,
+	unsigned n_workers);
 
 enum { LOAD_BUFFER = 256 << 10 };
 

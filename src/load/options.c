@@ -17,6 +17,12 @@ const char *const LOAD_ERROR_TEXTS[LOAD_N_ERRORS] = {
 #undef X
 };
 
+const char *const LOAD_ENDING_WORDS[LOAD_N_ENDINGS] = {
+#define X(name, word) word,
+	LOAD_ENDINGS(X)
+#undef X
+};
+
 const char *const LOAD_ARRIVALS[] = {"constant", "poisson", NULL};
 const char *const LOAD_ORDERS[] = {"random", "in-order", "spread", NULL};
 const char *const LOAD_HTTPS[] = {"1.1", "2", "auto", NULL};
@@ -56,8 +62,18 @@ const struct opt LOAD_OPTIONS[] = {
 	{'p', "pipeline", OPT_INT, AT(pipeline), "N",
 		"requests under way on each connection: pipelined, or HTTP/2 streams (1)", 1, 1000,
 		NULL},
-	{'d', "duration", OPT_DURATION, AT(duration_ns), NULL, "how long to measure (10s)", 1e6,
-		30 * DAY_NS, NULL},
+	{'d', "duration", OPT_AUTO, AT(duration_ns), NULL,
+		"how long to measure; auto: until the rate (open loop: the latency) is known to "
+		"--precision (10s)",
+		1e6, 30 * DAY_NS, NULL},
+	{0, "precision", OPT_SHARE, AT(precision), NULL,
+		"wanted half width of the 95 % interval, for -d auto; with --max-rate, of the "
+		"highest rate (5%)",
+		.001, 1, NULL},
+	{0, "min-duration", OPT_DURATION, AT(min_duration_ns), NULL,
+		"with -d auto: measure so long at least (1s)", 1e6, 3600e9, NULL},
+	{0, "max-duration", OPT_DURATION, AT(max_duration_ns), NULL,
+		"with -d auto: measure so long at most (30s)", 1e6, 3600e9, NULL},
 	{'n', "requests", OPT_INT, AT(requests), NULL,
 		"start exactly so many requests, however long it takes, instead of a duration", 0,
 		1e15, NULL},

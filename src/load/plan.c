@@ -32,6 +32,10 @@ static int check_spec(const struct load_spec *spec, struct err *err)
 		return err_set(err, ERR_USAGE,
 			"connections and pipeline must be at least 1; requests and threads not "
 			"negative");
+	if (spec->duration_ns == OPT_AUTO_NS && spec->min_duration_ns > spec->max_duration_ns)
+		return err_set(err, ERR_USAGE,
+			"duration: auto: min_duration is longer than max_duration; turn them "
+			"round");
 	if (!spec->timeout_ns || (!spec->requests && !spec->duration_ns))
 		return err_set(err, ERR_USAGE, "duration and timeout must be more than 0");
 	if (spec->scenario && spec->pipeline > 1)
@@ -252,6 +256,7 @@ int load_plan_init(struct load_plan *plan, const struct load_spec *spec, struct 
 	if (!rc)
 		rc = find_places(plan, spec, err);
 	set_sizes(plan, spec);
+	plan->by_rule = spec->duration_ns == OPT_AUTO_NS && !spec->requests && !spec->stages;
 	return rc;
 }
 

@@ -17,60 +17,65 @@
 /* Where more than this share of requests had to wait for a connection, there were too few. */
 #define WAITED .01
 
-/* What the rule for warm-up and steadiness looks at, slice by slice: the rate in the closed loop;
- * in the open loop, where the rate is given, the latency. */
-static double *slices_of(const struct load_plan *plan, const struct load_collector *c, size_t n)
+/* Slices to leave out: up to the end of the segment in which the rule says that the warm-up ends,
+ * as far as that leaves at least half. */
+static size_t ruled_warmup(const struct load_series *s)
 {
-	double *y = mem_alloc(n + 1, sizeof(*y));
+	size_t wanted = steady_warmup(s->slices.y, s->slices.n), end = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct load_slice *s = &c->slices[i];
-
-		y[i] = (double)s->completed;
-		if (plan->schedule.n)
-			y[i] = s->ended ? s->latency_sum / (double)s->ended : (i ? y[i - 1] : 0);
-	}
-	return y;
-}
-
-/* Seconds to leave out: the end of the segment in which the rule says that the warm-up ends, as far
- * as that leaves at least half. */
-static double ruled_warmup(const struct load_plan *plan, const double *y, size_t n)
-{
-	double end = 0, half = (double)n / LOAD_SLICES_A_SECOND / 2, wanted;
-
-	if (plan->spec->warmup_ns != OPT_AUTO_NS || plan->requests || plan->spec->stages)
-		return 0;
-	wanted = (double)steady_warmup(y, n) / LOAD_SLICES_A_SECOND;
-	for (int part = LOAD_SEGMENT_0; end < wanted && part < LOAD_SEGMENT_LAST; part++) {
-		double next = load_segment_end((enum load_part)part);
-
-		if (next > half)
-			break;
-		end = next;
-	}
+	for (size_t i = 0; end < wanted && LOAD_SEGMENT_ENDS[i] <= s->slices.n / 2; i++)
+		end = LOAD_SEGMENT_ENDS[i];
 	return end;
 }
 
-static void judge(
-	struct load_result *out, const struct load_plan *plan, const struct load_collector *c)
+/* Where it ended as it was precise enough, it is not claimed to be more than that: the interval at
+ * the end of such a rule is a lucky one more often than not. */
+static void judge_ruled(struct load_result *out, const struct load_series *s, struct enough *e)
 {
-	size_t n = c->n_slices, skip;
-	double *y;
+	double asked;
+
+	if (out->ended != LOAD_ENDED_PRECISE)
+		enough_judge(e, &s->slices);
+	out->steady = e->steady;
+	asked = e->precision * e->steady.mean;
+	if (out->ended == LOAD_ENDED_PRECISE && out->steady.half_width < asked)
+		out->steady.half_width = asked;
+}
+
+static void judge_asked(struct load_result *out, const struct load_plan *plan,
+	const struct load_series *s, struct enough *e)
+{
+	size_t n = s->slices.n;
+	double *y = mem_alloc(n + 1, sizeof(*y));
+
+	e->cut = e->cuts ? ruled_warmup(s) : 0;
+	enough_series(y, &s->slices, e->cut, plan->spec->precision / 2);
+	if (!plan->spec->stages)
+		steady_judge(&out->steady, y, n - e->cut);
+	free(y);
+}
+
+/* `rule`: as it was at the end of the run, where the length was by rule. */
+static void judge(struct load_result *out, const struct load_plan *plan,
+	const struct load_collector *c, struct enough *rule)
+{
+	size_t n = c->n_slices;
+	struct load_series s;
 
 	/* The last slice is shorter where the window is no multiple of 100 ms. */
 	if (n && out->seconds < (double)n / LOAD_SLICES_A_SECOND - 1e-3)
 		n--;
-	y = slices_of(plan, c, n);
-	out->warmup_s = ruled_warmup(plan, y, n);
+	load_series_init(&s, plan, c->slices, n);
+	if (plan->by_rule)
+		judge_ruled(out, &s, rule);
+	else
+		judge_asked(out, plan, &s, rule);
+	load_series_release(&s);
+	out->warmup_s = (double)rule->cut / LOAD_SLICES_A_SECOND;
 	out->warmup_ruled = plan->spec->warmup_ns == OPT_AUTO_NS;
 	out->seconds -= out->warmup_s;
-	skip = (size_t)(out->warmup_s * LOAD_SLICES_A_SECOND + .5);
-	if (!plan->spec->stages)
-		steady_judge(&out->steady, y + skip, n - skip);
 	if (plan->spec->warmup_ns != OPT_AUTO_NS)
 		out->warmup_s = (double)plan->spec->warmup_ns / NS_PER_S;
-	free(y);
 }
 
 static void add_counts(struct load_result *out, const struct load_tally *t)
@@ -190,21 +195,21 @@ static void take_series(struct load_result *out, struct load_collector *c)
 }
 
 void load_result_build(struct load_result *out, const struct load_plan *plan,
-	struct load_collector *c, const struct load_worker *workers, unsigned n_workers)
+	struct load_collector *c, struct enough *rule, const struct load_worker *workers,
+	unsigned n_workers)
 {
 	struct load_tally window;
-	double window_s = out->seconds, cut;
+	double window_s = out->seconds;
 
 	for (int part = 0; part < LOAD_PARTS; part++)
 		add_counts(out, &c->parts[part]);
 	for (unsigned i = 0; i < n_workers; i++)
 		add_worker(out, &workers[i], window_s);
 	add_checks(out, plan, c);
-	judge(out, plan, c);
-	cut = out->warmup_ruled ? out->warmup_s : 0;
+	judge(out, plan, c, rule);
 	load_tally_init(&window, plan->n_targets, plan->scenario->n_checks);
 	for (int part = LOAD_SEGMENT_0; part <= LOAD_SEGMENT_LAST; part++)
-		if (load_segment_end((enum load_part)part) > cut)
+		if (LOAD_SEGMENT_ENDS[part - LOAD_SEGMENT_0] > rule->cut)
 			load_tally_move(&window, &c->parts[part]);
 	add_window(out, &window);
 	add_targets(out, plan, &window);

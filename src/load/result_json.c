@@ -279,6 +279,7 @@ json_t *load_to_json(const struct load_spec *spec, const struct load_result *r)
 	json_object_set_new(o, "warmup", warmup_to_json(r));
 	json_object_set_new(o, "steady", steady_to_json(spec, &r->steady));
 	json_object_set_new(o, "limit", json_string(LIMITS[load_limit(r)]));
+	json_object_set_new(o, "ended", json_string(LOAD_ENDING_WORDS[r->ended]));
 	json_object_set_new(o, "stopped", json_boolean(r->stopped));
 	json_object_set_new(o, "failed", count(r->n_errors));
 	json_object_set_new(o, "failed_percent", json_number(100 * load_error_fraction(r)));

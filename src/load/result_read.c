@@ -89,6 +89,14 @@ static int hist_from_json(struct hist *h, const json_t *o, const char *name, str
 	return 0;
 }
 
+static enum load_ending ending_from_json(const char *word, bool stopped)
+{
+	for (int i = 0; i < LOAD_N_ENDINGS; i++)
+		if (!strcmp(word, LOAD_ENDING_WORDS[i]))
+			return (enum load_ending)i;
+	return stopped ? LOAD_ENDED_STOPPED : LOAD_ENDED_ASKED;
+}
+
 static void errors_from_json(uint64_t *errors, const json_t *o)
 {
 	for (int i = 0; i < LOAD_N_ERRORS; i++)
@@ -224,6 +232,7 @@ static void window_from_json(struct load_result *out, const json_t *json)
 	status_from_json(out->status, json_object_get(json, "status"));
 	out->waited = count_at(json, "waited");
 	out->stopped = json_is_true(json_object_get(json, "stopped"));
+	out->ended = ending_from_json(json_text_at(json, "ended"), out->stopped);
 }
 
 static void texts_from_json(struct load_result *out, const json_t *json)

@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-enum { TICK_MS = 100 };
+/* When the rule ends the window, all workers must hear of it before its end. */
+enum { TICK_MS = 100, NOTICE_NS = 10000000 };
 
 struct load_run {
 	struct load_plan plan;
@@ -22,6 +23,8 @@ struct load_run {
 	struct load_tick last;
 	struct load_second second; /* the newest whole one */
 	bool has_second;
+	struct enough rule;
+	bool precise; /* the rule has said so: the window ends */
 };
 
 static int make_room(const struct load_plan *plan, struct err *err)
@@ -51,7 +54,10 @@ static void set_times(struct load_plan *plan)
 	if (plan->schedule.n)
 		plan->start_ns += opening_ns(plan);
 	plan->window_ns = plan->start_ns + (spec->warmup_ns == OPT_AUTO_NS ? 0 : spec->warmup_ns);
-	plan->end_ns = plan->requests ? UINT64_MAX : plan->window_ns + spec->duration_ns;
+	plan->end_ns =
+		plan->window_ns + (plan->by_rule ? spec->max_duration_ns : spec->duration_ns);
+	if (plan->requests)
+		plan->end_ns = UINT64_MAX;
 	if (spec->stages)
 		plan->end_ns = plan->start_ns + (uint64_t)(plan->schedule.seconds * NS_PER_S);
 }
@@ -69,9 +75,9 @@ static int make_workers(struct load_run *run, struct err *err)
 	return rc;
 }
 
-static void stop_workers(struct load_run *run)
+static void stop_workers(struct load_run *run, uint64_t at_ns)
 {
-	atomic_store(&run->shared.end_ns, clock_now_ns());
+	atomic_store(&run->shared.end_ns, at_ns);
 	for (unsigned i = 0; i < run->n_started; i++)
 		load_worker_wake(&run->workers[i]);
 }
@@ -94,7 +100,7 @@ static int start_threads(struct load_run *run, struct err *err)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!error)
 		return 0;
-	stop_workers(run);
+	stop_workers(run, clock_now_ns());
 	return err_errno(err, ERR_SYSTEM, error, "cannot start %u threads; ask for fewer with -t",
 		run->n_made);
 }
@@ -156,6 +162,27 @@ static void tell_seconds(struct load_run *run, const struct load_hooks *hooks)
 	}
 }
 
+/* Asks the rule about each slice that is new; where that is enough, the window ends. */
+static void ask_rule(struct load_run *run)
+{
+	struct load_slice *slices;
+	struct load_series series;
+	size_t n;
+
+	if (!run->plan.by_rule || run->precise)
+		return;
+	slices = load_collector_slices(&run->shared.collector, &n);
+	load_series_init(&series, &run->plan, slices, n);
+	while (!run->precise && run->rule.n < n) {
+		series.slices.n = run->rule.n + 1;
+		run->precise = enough_judge(&run->rule, &series.slices);
+	}
+	if (run->precise)
+		stop_workers(run, clock_now_ns() + NOTICE_NS);
+	load_series_release(&series);
+	free(slices);
+}
+
 /* Waits until the workers are through, telling how it goes. True when somebody stopped it. */
 static bool watch(struct load_run *run, const struct load_hooks *hooks)
 {
@@ -179,19 +206,21 @@ static bool watch(struct load_run *run, const struct load_hooks *hooks)
 			tell(run, hooks);
 		if (running && !stopped && hooks && hooks->stop && atomic_load(hooks->stop)) {
 			stopped = true;
-			stop_workers(run);
+			stop_workers(run, clock_now_ns());
 		}
+		if (running && !stopped)
+			ask_rule(run);
 	}
 	return stopped;
 }
 
 /* Its true length: until the end that was planned, or asked for, or with a fixed number the last
  * answer or error. */
-static double window_seconds(const struct load_run *run, bool stopped)
+static double window_seconds(const struct load_run *run)
 {
 	uint64_t end = run->plan.end_ns, last = 0;
 
-	if (stopped && atomic_load(&run->shared.end_ns) < end)
+	if (atomic_load(&run->shared.end_ns) < end)
 		end = atomic_load(&run->shared.end_ns);
 	for (unsigned i = 0; i < run->n_made; i++)
 		last = run->workers[i].last_ns > last ? run->workers[i].last_ns : last;
@@ -203,8 +232,13 @@ static double window_seconds(const struct load_run *run, bool stopped)
 static void add_up(struct load_run *run, bool stopped, struct load_result *out)
 {
 	out->stopped = stopped;
-	out->seconds = window_seconds(run, stopped);
-	load_result_build(out, &run->plan, &run->shared.collector, run->workers, run->n_made);
+	out->ended = stopped             ? LOAD_ENDED_STOPPED
+		     : run->precise      ? LOAD_ENDED_PRECISE
+		     : run->plan.by_rule ? LOAD_ENDED_LONGEST
+					 : LOAD_ENDED_ASKED;
+	out->seconds = window_seconds(run);
+	load_result_build(
+		out, &run->plan, &run->shared.collector, &run->rule, run->workers, run->n_made);
 	out->cpu_seconds += (double)(clock_thread_cpu_ns() - run->own_cpu_ns) / NS_PER_S;
 }
 
@@ -239,6 +273,7 @@ static int run_plan(struct load_run *run, const struct load_hooks *hooks, struct
 		return rc;
 	shared_init(&run->shared, &run->plan, hooks != NULL);
 	set_times(&run->plan);
+	load_rule_init(&run->rule, &run->plan);
 	rc = make_workers(run, err);
 	if (!rc)
 		rc = start_threads(run, err);

@@ -220,6 +220,10 @@ int load_search_with(load_run_fn *run, struct load_spec *spec, const struct load
 		rc = err_set(err, ERR_USAGE,
 			"a search for the highest rate makes its own rates and runs each for the "
 			"duration; leave out stages and the number of requests");
+	if (!rc && spec->duration_ns == OPT_AUTO_NS)
+		rc = err_set(err, ERR_USAGE,
+			"a search for the highest rate runs each rate for the same time: duration "
+			"cannot be auto there; give a time such as 10s");
 	if (!rc)
 		rc = bracket(&job, first, &above, &limited, err);
 	/* half of the precision for the interval, half for chance */

@@ -45,7 +45,8 @@ static json_t *value_to_json(const struct opt *opt, const void *spec)
 	switch (opt->type) {
 	case OPT_FLAG: return json_boolean(*(const bool *)field);
 	case OPT_LIST: return list_to_json(field);
-	case OPT_REAL: return json_number(*(const double *)field);
+	case OPT_REAL:
+	case OPT_SHARE: return json_number(*(const double *)field);
 	case OPT_CHOICE: return json_string(opt->choices[*(const int *)field]);
 	case OPT_INT:
 	case OPT_SIZE: return json_integer((json_int_t) * (const int64_t *)field);
@@ -116,7 +117,8 @@ static void value_from_json(void *spec, const struct opt *opt, const json_t *jso
 		*(bool *)field = json_is_boolean(json) ? json_is_true(json) : *(bool *)field;
 		break;
 	case OPT_LIST: list_from_json(field, json); break;
-	case OPT_REAL: *(double *)field = json_number_value(json); break;
+	case OPT_REAL:
+	case OPT_SHARE: *(double *)field = json_number_value(json); break;
 	case OPT_CHOICE: choice_from_json(field, opt, json); break;
 	case OPT_INT:
 	case OPT_SIZE:

@@ -186,7 +186,7 @@ static void end_slice(struct load_worker *w, uint64_t at_ns, bool last)
 	w->handed += ends_second;
 	w->slice++;
 	w->slice_ns = at_ns;
-	w->part = load_part_of_second(w->slice / LOAD_SLICES_A_SECOND);
+	w->part = load_part_of_slice(w->slice);
 }
 
 static void end_window(struct load_worker *w, uint64_t at_ns)

@@ -117,6 +117,10 @@ void load_words_count(struct str *out, const struct load_spec *spec, const struc
 		str_addf(out, ", asked for %s/s", num_short(spec->rate, text));
 	if (r->stopped)
 		str_add(out, ", ended early");
+	else if (r->ended == LOAD_ENDED_PRECISE)
+		str_add(out, ", long enough by rule");
+	else if (r->ended == LOAD_ENDED_LONGEST)
+		str_add(out, ", the longest allowed: not as precise as asked");
 }
 
 bool load_words_warmup(struct str *out, const struct load_result *r)

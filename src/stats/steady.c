@@ -115,14 +115,16 @@ static bool usable(const double *y, size_t n)
 	return n >= VALUES_MIN;
 }
 
-/* The cut, in batches, with the least squared standard error of what is left. Running sums from the
- * end, around the mean of all so that they lose no digits. */
-static size_t mser(const double *y, size_t batches)
+/* The cut with the least squared standard error of what is left. Running sums from the end, around
+ * the mean of all so that they lose no digits. */
+size_t steady_mser(const double *y, size_t n)
 {
-	double centre = summary_mean(y, batches * MSER_BATCH), sum = 0, squares = 0;
-	double best = INFINITY;
-	size_t cut = 0;
+	size_t batches = n / MSER_BATCH, cut = 0;
+	double centre, sum = 0, squares = 0, best = INFINITY;
 
+	if (!usable(y, n))
+		return 0;
+	centre = summary_mean(y, batches * MSER_BATCH);
 	for (size_t d = batches; d-- > 0;) {
 		double z = summary_mean(y + d * MSER_BATCH, MSER_BATCH) - centre;
 		double left = (double)(batches - d);
@@ -136,14 +138,12 @@ static size_t mser(const double *y, size_t batches)
 			cut = d;
 		}
 	}
-	return cut;
+	return cut * MSER_BATCH;
 }
 
 size_t steady_warmup(const double *y, size_t n)
 {
-	if (!usable(y, n))
-		return 0;
-	size_t cut = mser(y, n / MSER_BATCH) * MSER_BATCH;
+	size_t cut = steady_mser(y, n);
 
 	if (!cut)
 		return 0;

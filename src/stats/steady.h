@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How many of the first values, a multiple of 5 and at most n / 2, MSER-5 alone would leave out:
+ * its criterion always has a minimum somewhere, warm-up or not. 0 with fewer than 20 values. */
+size_t steady_mser(const double *y, size_t n);
+
 /*
  * How many of the first values are warm-up, 0 … n / 2: MSER-5 (White, Cobb and Spratt, "A
  * comparison of five steady-state truncation heuristics for simulation", WSC 2000), the cut that
