@@ -216,8 +216,6 @@ static const struct {
 		"s.yaml:3: unknown key 'conections' in load; did you mean 'connections'?"},
 	{"load:\n  url: http://x/\n  connections: 0\n" FACTORS,
 		"s.yaml:3: connections: 0 is out of range"},
-	{"load:\n  url: http://x/\n  duration: auto\n" FACTORS,
-		"s.yaml:3: duration: auto is not known to this version; give a time such as 3s"},
 	{"load:\n  url: http://x/\n  duration: \n" FACTORS, "s.yaml:3: duration has no value"},
 	{"load:\n  url: http://x/\n  keepalive: maybe\n" FACTORS, "s.yaml:3: keepalive: "},
 	{LOAD "factors: {}\n", "s.yaml:2: factors must be a map of names"},
