@@ -175,20 +175,18 @@ static uint64_t draw_delay(struct relay_loop *loop)
 }
 
 /*
- * When what was read at `now` is to go, never before what was read earlier. An answer of many
- * pieces has one delay, not the longest of many: another is drawn when something went up since, or
- * nothing waits.
+ * When what was read at `now` is to go; never before what was read earlier, for it stands behind
+ * that. An answer of many pieces has one delay, not the longest of many: another is drawn when
+ * something went up since, or nothing waits.
  */
 static uint64_t due_ns(struct relay_flow *f, uint64_t now)
 {
 	if (!is_delayed(f))
-		return f->last_due_ns > now ? f->last_due_ns : now;
+		return now;
 	if (f->fresh || !f->n)
 		f->delay_ns = draw_delay(f->link->loop);
 	f->fresh = false;
-	if (now + f->delay_ns > f->last_due_ns)
-		f->last_due_ns = now + f->delay_ns;
-	return f->last_due_ns;
+	return now + f->delay_ns;
 }
 
 /* How many of `want` bytes the bucket gives; where too few, the timer is set. It waits for half a

@@ -71,9 +71,9 @@ struct relay_flow {
 	size_t cap, head, used;
 	struct piece *pieces; /* a ring, too */
 	size_t pieces_cap, first, n;
-	uint64_t last_due_ns, delay_ns; /* the delay that was drawn last */
-	bool fresh;                     /* draw another for the next piece */
-	double tokens;                  /* bytes that may be sent at once, as of tokens_ns */
+	uint64_t delay_ns; /* that was drawn last */
+	bool fresh;        /* draw another for the next piece */
+	double tokens;     /* bytes that may be sent at once, as of tokens_ns */
 	uint64_t tokens_ns;
 	enum flow_end end; /* what was read last, */
 	uint64_t end_due_ns;
