@@ -137,7 +137,9 @@ static bool stored_confirm(const struct run *run, struct confirm *out)
 void stored_add_confirm(const struct run *run, const struct term *term, struct str *out)
 {
 	struct confirm confirm;
+	const char *slow = json_text_at(json_object_get(run->result, "slow"), "sentence");
 
+	report_slow(out, term, slow);
 	if (stored_confirm(run, &confirm))
 		report_confirm(out, term, &confirm);
 	confirm_release(&confirm);
@@ -245,6 +247,7 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 				   : NAN,
 		.rank = rank,
 		.confirm = confirmed ? &confirm : NULL,
+		.slow = json_text_at(json_object_get(run->result, "slow"), "sentence"),
 		.trials = n_trials ? rows : NULL,
 	};
 

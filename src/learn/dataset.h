@@ -35,6 +35,8 @@ struct dataset {
 	X("p99_ms", "ms")                                                                          \
 	X("max_ms", "ms")                                                                          \
 	X("cpu_ms_per_request", "ms")                                                              \
+	X("peak_memory_mb", "MB")                                                                  \
+	X("switches_per_request", "")                                                              \
 	X("error_percent", "%")
 /* … and what else stands beside the factors. */
 #define DATASET_NOTES(X) X("trial") X("started") X("status") X("connections") X("note")

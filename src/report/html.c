@@ -258,6 +258,11 @@ static void add_header(struct str *out, const struct report_page *page)
 		html_prose(out, v.rest.p, page->rank);
 		str_add(out, "</p>\n");
 	}
+	if (page->slow && *page->slow) {
+		str_add(out, "<p class=\"lead\">");
+		html_prose(out, page->slow, page->rank);
+		str_add(out, "</p>\n");
+	}
 	add_warnings(out, page->rank);
 	add_facts(out, page);
 	str_add(out, "</header>\n");

@@ -42,6 +42,9 @@ void report_load(struct str *out, const struct term *term, const struct load_rep
 /* Its part on the search alone: the rates that were tried, and what that came to. */
 void report_load_search(struct str *out, const struct term *term, const struct load_report *l);
 
+/* Terminal: a sentence about the worst settings; nothing for "". */
+void report_slow(struct str *out, const struct term *term, const char *sentence);
+
 /* Terminal: what came of moving the first factor; nothing where nothing was moved. */
 void report_confirm(struct str *out, const struct term *term, const struct confirm *c);
 
@@ -64,6 +67,7 @@ struct report_page {
 	double seconds; /* that the trials took; NaN when not known */
 	const struct rank_result *rank;
 	const struct confirm *confirm;     /* or NULL */
+	const char *slow;                  /* what was saturated in the worst settings, or "" */
 	const struct report_trial *trials; /* may be NULL: the rank's rows are shown */
 	size_t n_trials;
 };

@@ -10,7 +10,9 @@
 #include "base/mem.h"
 #include "study/fleet.h"
 #include "study/live.h"
+#include "proc/recorder.h"
 #include "study/trial.h"
+#include "study/trial_recording.h"
 
 enum { BARREN_MAX = 3, REPEATS = 4, PATH_TEXT = 4096 };
 
@@ -173,6 +175,18 @@ static void read_cpu(struct runner *r, struct cpu_times *out)
 		out->self += relay_cpu_s(r->fleet.balancer);
 }
 
+/* Of one process tree; copies behind a balancer are not recorded. A trial goes on without. */
+static void start_recorder(struct runner *r, struct recorder **out)
+{
+	struct recorder_spec spec = {.exclude_root = true, .interval_ns = RECORDER_DEFAULT_NS};
+
+	if (r->fleet.n != 1)
+		return;
+	spec.root = service_pid(r->fleet.items[0]);
+	if (recorder_start(out, &spec, NULL))
+		*out = NULL;
+}
+
 /* Drives the load and judges it. */
 static int measure(struct runner *r, const struct load_spec *load, struct trial *t, struct err *err)
 {
@@ -182,17 +196,22 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 		.allowed = live_allowed_cores(r->live),
 		.workers = live_workers(r->live)};
 	struct load_result result = {0};
+	struct recorder *recorder = NULL;
+	struct recording recording = {0};
 	struct err dead = {0};
 	int rc;
 
 	r->measuring = false;
 	r->from = (struct load_tick){0};
+	start_recorder(r, &recorder);
 	read_cpu(r, &cpu.before);
 	cpu.begin_ns = clock_now_ns();
 	rc = load_run(load, &hooks, &result, err);
 	cpu.end_ns = clock_now_ns();
 	read_cpu(r, &cpu.after);
 	cpu.throttled_s = live_throttled_s(r->live);
+	if (recorder)
+		recorder_stop(recorder, &recording);
 	if (!rc && (result.stopped || is_stopped(r)))
 		rc = stopped(err);
 	if (!rc)
@@ -204,6 +223,10 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	rc = 0;
 	if (!t->detail)
 		t->detail = json_object();
+	if (recording.n) {
+		trial_add_recording(t, &result, &recording, result.warmup_s);
+		rc = trial_keep_recording(r->store, t, &recording, err);
+	}
 	if (live_account(r->live, t->detail, &dead))
 		trial_fail(t, r->s, dead.text);
 	if (fleet_runs(&r->fleet) && fleet_check(&r->fleet, &dead)) {
@@ -214,6 +237,7 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 		json_object_set_new(t->detail, "replicas", fleet_shares(&r->fleet));
 	r->barren = result.completed && !dead.kind ? 0 : r->barren + 1;
 out:
+	recording_release(&recording);
 	load_result_release(&result);
 	return rc;
 }

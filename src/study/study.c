@@ -213,6 +213,13 @@ static void set_key(struct study *s)
 	s->key = study_keep(s, text);
 }
 
+/* What is read off the service's processes. */
+static bool is_of_service(const char *response)
+{
+	return !strcmp(response, "cpu_ms_per_request") || !strcmp(response, "peak_memory_mb") ||
+	       !strcmp(response, "switches_per_request");
+}
+
 int study_check(struct study *s, struct err *err)
 {
 	int rc = check_trials(s, err);
@@ -223,11 +230,11 @@ int study_check(struct study *s, struct err *err)
 		rc = check_load(s, err);
 	if (!rc && s->ready)
 		rc = check_url(s, "ready", s->ready, false, err);
-	if (!rc && !s->command && !strcmp(s->response, "cpu_ms_per_request"))
+	if (!rc && !s->command && is_of_service(s->response))
 		rc = err_set(err, ERR_USAGE,
-			"%s: the CPU time of a service is known only where culprit starts it; give "
-			"service: a command, or take another response",
-			s->path);
+			"%s: %s is known only where culprit starts the service; give service: a "
+			"command, or take another response",
+			s->path, s->response);
 	if (!rc)
 		set_key(s);
 	return rc;

@@ -102,6 +102,8 @@ struct study {
 	X("p99_ms", "ms", "99th percentile of latency")                                            \
 	X("max_ms", "ms", "longest latency")                                                       \
 	X("cpu_ms_per_request", "ms", "CPU time of the service for one answer")                    \
+	X("peak_memory_mb", "MB", "most resident memory of the service, all processes")            \
+	X("switches_per_request", "", "context switches of the service for one answer")            \
 	X("error_percent", "%", "requests that failed")
 
 /*
@@ -170,6 +172,10 @@ bool study_less_is_better(const char *response);
 int study_confirm(const struct study *s, struct store *store, int64_t run_id,
 	const struct rank_result *rank, const struct study_hooks *hooks, struct confirm *out,
 	struct err *err);
+
+/* What was saturated in the worst quarter of the trials: {"sentence", "regime", "regimes"}; NULL
+ * where too few say. A new reference. */
+json_t *study_slow(const struct study *s, const struct trial *trials, size_t n);
 
 /* The trials of a run as a table to learn from: those that went well. */
 int study_dataset(const struct study *s, const struct trial *trials, size_t n, struct dataset *out,

@@ -14,7 +14,9 @@ LAB = "exec \"$CULPRIT\" lab mixed --bind 127.0.0.1:{port} -w {workers}"
 SLEEP = "io?min_response_time=0.001&mean_response_time=0.002&std_response_time=0.1"
 
 
-class Levers(harness.Case):
+class Study(harness.Case):
+    """What the tests below share; no test of its own."""
+
     def setUp(self):
         super().setUp()
         self.port = harness.free_port()
@@ -47,6 +49,8 @@ class Levers(harness.Case):
     def effect(self, result, name):
         return next(f for f in result["factors"] if f["name"] == name)["effect_percent"]
 
+
+class Levers(Study):
     def test_workers_by_signal(self):
         result = self.find(self.study("{workers: {range: [1, 4], lever: gunicorn-workers}, "
                                       "mean_response_time: {range: [0.002, 0.01], lever: query}}"))
@@ -153,7 +157,7 @@ class Levers(harness.Case):
             lambda: not harness.listens(front) and not harness.listens(self.port), 10))
 
 
-class Confirmation(Levers):
+class Confirmation(Study):
     def test_the_limit_is_moved(self):
         path = self.study("{mean_response_time: {range: [0.002, 0.02], lever: query}, "
                           "noise: {range: [0, 1], lever: none}}")
