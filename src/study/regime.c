@@ -67,8 +67,8 @@ void regime_sentence(struct str *out, enum regime r, const struct regime_seen *s
 		str_add(out, r == REGIME_CPU ? "" : ", requests waited for something else");
 		break;
 	case REGIME_PROCESS:
-		str_addf(out, "%.0f processes used %.2f cores of %.3g", s->processes,
-			s->service_cores, s->allowed);
+		str_addf(out, "%.0f process%s used %.2f cores of %.3g", s->processes,
+			s->processes == 1 ? "" : "es", s->service_cores, s->allowed);
 		break;
 	case REGIME_OFFERED:
 		str_addf(out, "%.4g of %.4g requests/s were answered", s->rate, s->asked_rate);

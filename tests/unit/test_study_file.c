@@ -183,8 +183,9 @@ static const struct {
 	{LOAD FACTORS "desing: {trials: 5}\n",
 		"s.yaml:3: unknown key 'desing' in a study file; did you mean 'design'? There is "
 		"title, service, load, response, factors, design"},
-	{LOAD FACTORS "design: {trails: 5}\n", "s.yaml:3: unknown key 'trails' in design; did you "
-					       "mean 'trials'? There is sampler, trials, seed"},
+	{LOAD FACTORS "design: {trails: 5}\n",
+		"s.yaml:3: unknown key 'trails' in design; did you "
+		"mean 'trials'? There is sampler, trials, max_trials, confidence, confirm, seed"},
 	{LOAD FACTORS "design:\n  trials: many\n",
 		"s.yaml:4: trials: 'many' is not a whole number"},
 	{LOAD FACTORS "design: {trials: 0}\n", "s.yaml:3: trials: 0 is out of range"},
@@ -195,7 +196,8 @@ static const struct {
 	{LOAD FACTORS "response: requests_per_secund\n",
 		"s.yaml:3: unknown response 'requests_per_secund'; did you mean "
 		"'requests_per_second'?"},
-	{LOAD FACTORS "response: cpu_ms_per_request\n", "known only where culprit starts it"},
+	{LOAD FACTORS "response: cpu_ms_per_request\n",
+		"cpu_ms_per_request is known only where culprit starts the service"},
 	{LOAD FACTORS "service: {comand: x}\n", "s.yaml:3: unknown key 'comand' in service"},
 	{LOAD FACTORS "service: {command: }\n", "s.yaml:3: command has no value"},
 	{LOAD FACTORS "service: {folder: x}\n", "s.yaml:3: folder and env are for a command"},
@@ -209,7 +211,27 @@ static const struct {
 	{"load: {connections: 5}\n" FACTORS, "s.yaml:1: load has no url"},
 	{"load: {url: }\n" FACTORS, "s.yaml:1: load has no url"},
 	{"load: {url: [a]}\n" FACTORS, "s.yaml:1: url is a list, and must be one value"},
-	{"load: {url: 'https://x/'}\n" FACTORS, "https is not supported yet"},
+	{LOAD FACTORS "service: {ready: 'https://x/'}\n", "is not asked over https"},
+	{LOAD FACTORS "design: {trials: auto, sampler: lhs}\n", "a Latin hypercube cannot"},
+	{LOAD FACTORS "design: {trials: 20, max_trials: 40}\n", "max_trials is for trials: auto"},
+	{LOAD FACTORS "design: {confidence: 2}\n", "s.yaml:3: confidence: 2 is out of range"},
+	{LOAD FACTORS "design: {confirm: -1}\n", "s.yaml:3: confirm: -1 is out of range"},
+	{LOAD "factors: {size: {range: [1, 2], lever: proxy, listen: 6380}}\n",
+		"the lever proxy of size needs listen"},
+	{LOAD "factors: {size: {range: [1, 2], lever: proxy, listen: 1, upstream: 2, shape: "
+	      "drip}}\n",
+		"s.yaml:2: unknown shape 'drip'; did you mean 'drop'?"},
+	{LOAD "factors: {clients: {range: [1, 2], lever: load}}\n",
+		"s.yaml:2: the load has no option 'clients'"},
+	{LOAD "factors: {size: {range: [1, 2], lever: body}}\n",
+		"the lever body puts size where {size} stands in the body of the load"},
+	{LOAD SERVICE "factors: {n: {range: [0, 2], lever: gunicorn-workers}}\n",
+		"needs whole numbers, 1 to 200"},
+	{LOAD SERVICE "factors: {n: {range: [1, 2], lever: replicas}}\n",
+		"say where the command takes its port, as {port}"},
+	{LOAD SERVICE "factors:\n  n: {range: [1, 2], lever: gunicorn-workers}\n  m: {range: [1, "
+		      "2], lever: gunicorn-workers}\n",
+		"m and n (line 4) both set"},
 	{"load: {url: 'http://x/{item}'}\n" FACTORS,
 		"the url has {item}, and no factor of that name has the lever path"},
 	{"load:\n  url: http://x/\n  conections: 5\n" FACTORS,
@@ -223,10 +245,10 @@ static const struct {
 	{LOAD "factors: {size: {range: [1, 2]}}\n", "s.yaml:2: size has no lever"},
 	{LOAD "factors:\n  size:\n    range: [1, 2]\n    lever: qeury\n",
 		"s.yaml:5: unknown lever 'qeury'; did you mean 'query'? There is query, path, "
-		"header, "
-		"env, arg"},
+		"header, body, load, none, env, arg, replicas, gunicorn-workers, proxy, "
+		"cpu-quota, memory-limit, cores"},
 	{LOAD "factors: {size: {range: [1, 2], lever: gunicorn-workers}}\n",
-		"unknown lever 'gunicorn-workers'; There is query, path, header, env, arg"},
+		"the lever gunicorn-workers of size needs a service that culprit starts"},
 	{LOAD "factors: {size: {range: [1, 2], lever: query, header: x}}\n",
 		"unknown key 'header' in factor size (lever query); did you mean 'lever'? There is "
 		"lever, range, values, parameter"},
