@@ -362,8 +362,9 @@ START_TEST(the_rule_leaves_out_a_slow_start)
 	server.slow_until_ns = clock_now_ns() + 800 * NS_PER_MS;
 	run();
 	ck_assert(result.warmup_ruled);
-	/* 1 s, or 2 where the machine was busy just then */
-	ck_assert(result.warmup_s == 1 || result.warmup_s == 2);
+	/* 1 s, or up to 2 where the machine was busy just then */
+	ck_assert_double_ge(result.warmup_s, 1);
+	ck_assert_double_le(result.warmup_s, 2);
 	ck_assert_double_eq_tol(result.seconds, 4 - result.warmup_s, 1e-6);
 	for (size_t i = 0; i < result.n_series; i++)
 		*(result.series[i].start_s < 0 ? &before : &behind) +=
@@ -376,6 +377,82 @@ START_TEST(the_rule_leaves_out_a_slow_start)
 }
 END_TEST
 
+/* ---- a length by rule ---- */
+
+/* Within half of the rate: any machine is as steady as that before 30 s are over. */
+START_TEST(the_rule_ends_the_window)
+{
+	prepare("ok", 4);
+	spec.duration_ns = OPT_AUTO_NS;
+	spec.warmup_ns = OPT_AUTO_NS;
+	spec.precision = .5;
+	run();
+	ck_assert_int_eq(result.ended, LOAD_ENDED_PRECISE);
+	ck_assert(!result.stopped);
+	/* 20 slices, and a few more looks; what was left out comes on top */
+	ck_assert_double_ge(result.seconds, 2.3);
+	ck_assert_double_lt(result.seconds + result.warmup_s, 30);
+	ck_assert_double_eq_tol(result.requests_per_second * result.seconds,
+		(double)result.completed, 1e-6 * (double)result.completed);
+	ck_assert_double_ge(result.steady.half_width, .5 * result.steady.mean - 1e-9);
+	load_result_release(&result);
+}
+END_TEST
+
+/* A time at which nothing is precise: the shortest, the longest, and a user who ends it. */
+START_TEST(the_rule_keeps_its_bounds)
+{
+	atomic_bool stop = true;
+	struct load_hooks hooks = {.stop = &stop};
+
+	prepare("ok", 4);
+	spec.duration_ns = OPT_AUTO_NS;
+	spec.precision = .5;
+	spec.min_duration_ns = 3500 * NS_PER_MS;
+	run();
+	ck_assert_int_eq(result.ended, LOAD_ENDED_PRECISE);
+	ck_assert_double_ge(result.seconds, 3.5);
+	ck_assert_double_eq(result.warmup_s, 0);
+	load_result_release(&result);
+	spec.precision = .001;
+	spec.min_duration_ns = 1 * NS_PER_S;
+	spec.max_duration_ns = 1500 * NS_PER_MS;
+	run();
+	ck_assert_int_eq(result.ended, LOAD_ENDED_LONGEST);
+	ck_assert_double_eq_tol(result.seconds, 1.5, 1e-6);
+	load_result_release(&result);
+	run_with(&hooks);
+	ck_assert_int_eq(result.ended, LOAD_ENDED_STOPPED);
+	ck_assert(result.stopped);
+	ck_assert_double_lt(result.seconds, 1.5);
+	load_result_release(&result);
+	spec.requests = 20; /* which then counts */
+	run();
+	ck_assert_int_eq(result.ended, LOAD_ENDED_ASKED);
+	ck_assert_uint_eq(result.started, 20);
+	load_result_release(&result);
+	spec.min_duration_ns = 2 * NS_PER_S;
+	ck_assert_int_eq(load_run(&spec, NULL, &result, &error), -ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(error.text, "min_duration"));
+}
+END_TEST
+
+/* In the open loop it is the latency that must be known. */
+START_TEST(the_rule_looks_at_latency_in_the_open_loop)
+{
+	prepare("pause", 20);
+	spec.rate = 100;
+	spec.duration_ns = OPT_AUTO_NS;
+	spec.precision = .5;
+	server.slow_until_ns = clock_now_ns() + 60 * NS_PER_S;
+	run();
+	ck_assert_int_eq(result.ended, LOAD_ENDED_PRECISE);
+	ck_assert_double_gt(result.steady.mean, .05 * NS_PER_S);
+	ck_assert_double_lt(result.seconds, 30);
+	load_result_release(&result);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const TESTS[] = {stages_ramp_and_pause,
@@ -384,7 +461,9 @@ int main(void)
 		idle_connections_may_close, bodies_wait_for_continue, bodies_do_not_wait_for_ever,
 		an_answer_instead_of_continue, source_addresses_take_turns,
 		a_unix_socket_that_is_not_there_is_refused, targets_are_counted_apart,
-		seconds_are_told_in_order, the_rule_leaves_out_a_slow_start};
+		seconds_are_told_in_order, the_rule_leaves_out_a_slow_start,
+		the_rule_ends_the_window, the_rule_keeps_its_bounds,
+		the_rule_looks_at_latency_in_the_open_loop};
 	Suite *suite = suite_create("load_loops");
 	TCase *tc = tcase_create("load_loops");
 

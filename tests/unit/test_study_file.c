@@ -157,6 +157,21 @@ START_TEST(a_whole_study)
 }
 END_TEST
 
+START_TEST(trials_may_be_as_long_as_they_need)
+{
+	struct study s;
+
+	ck_assert_msg(!read_study(&s, "load:\n  url: http://x/\n  duration: auto\n"
+				      "  precision: 3%\n  max_duration: 20s\n" FACTORS),
+		"%s", err.text);
+	ck_assert_uint_eq(s.load.duration_ns, OPT_AUTO_NS);
+	ck_assert_double_eq_tol(s.load.precision, .03, 1e-12);
+	ck_assert_uint_eq(s.load.min_duration_ns, UINT64_C(1000000000));
+	ck_assert_uint_eq(s.load.max_duration_ns, UINT64_C(20000000000));
+	study_release(&s);
+}
+END_TEST
+
 START_TEST(what_is_left_out)
 {
 	struct study s;
@@ -510,8 +525,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {nodes, nodes_refused, nodes_have_ceilings, a_whole_study,
-		what_is_left_out, not_there, the_key_changes_with_what_matters, values_of_factors,
-		levers, trials_as_a_dataset};
+		what_is_left_out, trials_may_be_as_long_as_they_need, not_there,
+		the_key_changes_with_what_matters, values_of_factors, levers, trials_as_a_dataset};
 	Suite *suite = suite_create("study_file");
 	TCase *tc = tcase_create("study_file");
 	SRunner *runner;
