@@ -8,16 +8,21 @@ tests/cli, which find the program through CULPRIT. A NAME runs only files whose 
 The folders build, build-asan, build-tsan and build-fuzz are what ./dev makes.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOTALS = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
+
+
+LOCK = threading.Lock()
 
 
 class Count:
@@ -42,11 +47,12 @@ def run_unit(program, count):
     checks, bad = (int(totals[1]), int(totals[2]) + int(totals[3])) if totals else (1, 1)
     if code and not bad:
         checks, bad = checks + 1, 1
-    count.passed += checks - bad
-    count.failed += bad
-    say("FAIL" if bad else "ok", f"unit/{program.name}", seconds, f"{checks} tests")
-    if bad:
-        print(output, flush=True)
+    with LOCK:
+        count.passed += checks - bad
+        count.failed += bad
+        say("FAIL" if bad else "ok", f"unit/{program.name}", seconds, f"{checks} tests")
+        if bad:
+            print(output, flush=True)
 
 
 class Result(unittest.TestResult):
@@ -79,42 +85,54 @@ class Result(unittest.TestResult):
     addError = addFailure = fail
 
 
-def run_units(build, count, wanted):
-    for program in sorted((build / "tests/unit").glob("test_*")):
-        if program.is_file() and os.access(program, os.X_OK) and wanted(program.name):
-            run_unit(program.resolve(), count)
+def run_units(build, count, wanted, at_once=1):
+    """Programs that look at the clock run alone in the plain build; under a sanitizer, where they allow for
+    anything, as many at once as there are cores."""
+    programs = [p.resolve() for p in sorted((build / "tests/unit").glob("test_*"))
+                if p.is_file() and os.access(p, os.X_OK) and wanted(p.name)]
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(lambda program: run_unit(program, count), programs))
+
+
+# Whole-program tests of figures or of the source: a sanitizer has nothing to add.
+PLAIN_ONLY = {"test_load_truth", "test_layers", "test_regimes", "test_hdr"}
 
 
 def run_cli(build, count, wanted):
     os.environ["CULPRIT"] = str((build / "culprit").resolve())
     sys.path.insert(0, str(HERE / "cli"))
     for path in sorted((HERE / "cli").glob("test_*.py")):
-        if wanted(path.stem):
+        if wanted(path.stem) and not ("CULPRIT_SANITIZED" in os.environ and path.stem in PLAIN_ONLY):
             sys.modules.pop("harness", None)
             sys.modules.pop(path.stem, None)
             unittest.defaultTestLoader.loadTestsFromName(path.stem).run(Result(count))
 
 
-def run_fuzz(build, seconds, count, wanted):
-    """Each fuzz target for so long, on a copy of its corpus; what it found stays in the build folder."""
-    for program in sorted((build / "tests/fuzz").glob("fuzz_*")):
-        if not program.is_file() or not os.access(program, os.X_OK) or not wanted(program.name):
-            continue
-        name = program.name.removeprefix("fuzz_")
-        found = build / "corpus" / name
-        found.mkdir(parents=True, exist_ok=True)
-        begin = time.monotonic()
-        done = subprocess.run(
-            [program.resolve(), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-             f"-artifact_prefix={build}/corpus/{name}-", found, HERE / "fuzz/corpus" / name],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        runs = re.search(r"Done (\d+) runs", done.stdout)
+def run_fuzz_target(program, build, seconds, count):
+    name = program.name.removeprefix("fuzz_")
+    found = build / "corpus" / name
+    found.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    done = subprocess.run(
+        [program.resolve(), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+         f"-artifact_prefix={build}/corpus/{name}-", found, HERE / "fuzz/corpus" / name],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    runs = re.search(r"Done (\d+) runs", done.stdout)
+    with LOCK:
         count.passed += done.returncode == 0
         count.failed += done.returncode != 0
         say("FAIL" if done.returncode else "ok", f"fuzz/{name}", time.monotonic() - begin,
             f"{int(runs[1]):,} inputs" if runs else "")
         if done.returncode:
             print(done.stdout[-4000:], flush=True)
+
+
+def run_fuzz(build, seconds, count, wanted):
+    """Each fuzz target for so long, on a copy of its corpus; what it found stays in the build folder."""
+    programs = [p for p in sorted((build / "tests/fuzz").glob("fuzz_*"))
+                if p.is_file() and os.access(p, os.X_OK) and wanted(p.name)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda program: run_fuzz_target(program, build, seconds, count), programs))
 
 
 def main():
@@ -137,10 +155,10 @@ def main():
         os.environ["CULPRIT_SANITIZED"] = "1"
         os.environ["CK_TIMEOUT_MULTIPLIER"] = "5"
         print("with AddressSanitizer and UndefinedBehaviorSanitizer:", flush=True)
-        run_units(top / "build-asan", count, wanted)
+        run_units(top / "build-asan", count, wanted, os.cpu_count())
         run_cli(top / "build-asan", count, wanted)
         print("with ThreadSanitizer:", flush=True)
-        run_units(top / "build-tsan", count, wanted)
+        run_units(top / "build-tsan", count, wanted, os.cpu_count())
         print("fuzzing:", flush=True)
     if args.all or args.fuzz is not None:
         run_fuzz(top / "build-fuzz", args.fuzz or 5, count, wanted)

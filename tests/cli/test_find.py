@@ -145,7 +145,8 @@ class Result(Find):
         self.assertEqual(result["status"], "done")
         self.assertEqual(result["result"]["factors"][0]["name"], "fraction_io_bound")
         self.assertEqual(len(result["trials"]), 24)
-        self.assertEqual(result["spec"]["design"], {"sampler": "sobol", "trials": 24, "seed": 1})
+        self.assertEqual(result["spec"]["design"], {"sampler": "sobol", "trials": 24, "automatic": False,
+                                                    "confidence": 0.95, "confirm": 0, "seed": 1})
         self.assertGreaterEqual(result["machine"]["cores"], 1)
         trial = result["trials"][0]
         self.assertGreater(trial["responses"]["cpu_ms_per_request"], 0)
