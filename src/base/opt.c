@@ -58,19 +58,22 @@ static int set_flag(bool *field, const char *value, const char *what, struct err
 	return 0;
 }
 
-/* Ranges are told as the value was written. */
+/* As a number, or in per cent, in which its range is then told, too. */
 static int set_share(
 	const struct opt *opt, double *field, const char *value, const char *what, struct err *err)
 {
+	bool any = opt->min == 0 && opt->max == 0;
+	double min = any ? -1e308 : opt->min, max = any ? 1e308 : opt->max;
 	size_t len = strlen(value);
 	char digits[32];
 	int rc;
 
 	if (!len || value[len - 1] != '%' || len > sizeof(digits))
-		return num_parse_real(value, opt->min, opt->max, what, field, err);
+		return num_parse_real(value, min, max, what, field, err);
 	memcpy(digits, value, len - 1);
 	digits[len - 1] = 0;
-	rc = num_parse_real(digits, 100 * opt->min, 100 * opt->max, what, field, err);
+	rc = any ? num_parse_real(digits, min, max, what, field, err)
+		 : num_parse_real(digits, 100 * min, 100 * max, what, field, err);
 	if (!rc)
 		*field /= 100;
 	return rc;

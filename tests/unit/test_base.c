@@ -215,6 +215,33 @@ START_TEST(opt_fills_the_struct)
 }
 END_TEST
 
+START_TEST(a_share_may_be_in_per_cent)
+{
+	static const struct {
+		const char *text;
+		double value;
+	} RIGHT[] = {
+		{"5%", .05}, {"0.05", .05}, {"100%", 1}, {"1", 1}, {"0.1%", .001}, {"12.5%", .125}};
+	static const char *const WRONG[] = {"", "%", "5 %", "5%%", "%5", "200%", "2", "0.05%", "0",
+		"-5%", "x", "0.00000000000000000000000000000000005%"};
+	static const struct opt RANGED = {0, "share", OPT_SHARE, 0, NULL, "part", .001, 1, NULL};
+	static const struct opt ANY = {0, "share", OPT_SHARE, 0, NULL, "part", 0, 0, NULL};
+	struct err err = {0};
+	double share;
+
+	for (size_t i = 0; i < sizeof(RIGHT) / sizeof(RIGHT[0]); i++) {
+		ck_assert_int_eq(opt_set(&RANGED, &share, RIGHT[i].text, "share", &err), 0);
+		ck_assert_double_eq_tol(share, RIGHT[i].value, 1e-15);
+	}
+	for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+		ck_assert_msg(opt_set(&RANGED, &share, WRONG[i], "share", &err), "'%s'", WRONG[i]);
+		ck_assert_ptr_nonnull(strstr(err.text, "share"));
+	}
+	ck_assert_int_eq(opt_set(&ANY, &share, "-300%", "share", &err), 0);
+	ck_assert_double_eq_tol(share, -3, 1e-15);
+}
+END_TEST
+
 START_TEST(opt_names_the_nearest)
 {
 	struct sample s = {0};
@@ -274,4 +301,4 @@ END_TEST
 
 UNIT_MAIN("base", str_measures_and_guesses, str_wraps, num_parses_strictly, num_scan_is_strtod,
 	num_reads_well, csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct,
-	opt_names_the_nearest, rng_is_uniform, tables_line_up)
+	a_share_may_be_in_per_cent, opt_names_the_nearest, rng_is_uniform, tables_line_up)
