@@ -178,8 +178,27 @@ static char *path_of(const struct cli *cli, int64_t id, const char *ending)
 	return str_take(&path);
 }
 
+/* "workers=4 latency=2.5", for whoever wants to know what killed the service. */
+static void add_setting(struct str *out, json_t *setting)
+{
+	const char *key;
+	json_t *value;
+	bool first = true;
+
+	json_object_foreach(setting, key, value)
+	{
+		str_addf(out, "%s%s=", first ? "" : " ", key);
+		if (json_is_string(value))
+			str_add(out, json_string_value(value));
+		else
+			str_addf(out, "%.6g", json_number_value(value));
+		first = false;
+	}
+}
+
 /* Trials that were left out, and those that others disturbed: how many, and why. */
-static void add_troubles(struct str *out, const struct term *term, const struct stored *s)
+static void add_troubles(
+	struct str *out, const struct term *term, const struct study *study, const struct stored *s)
 {
 	struct str line = STR_INIT;
 	size_t failed = 0, flagged = 0;
@@ -197,10 +216,20 @@ static void add_troubles(struct str *out, const struct term *term, const struct 
 
 		if (s->trials[i].ok)
 			continue;
-		str_addf(out, "trial %zu failed and was left out: %.*s\n", s->trials[i].index + 1,
+		str_clear(&line);
+		str_addf(&line, "trial %zu (", s->trials[i].index + 1);
+		add_setting(&line, s->trials[i].setting);
+		str_addf(&line, ") failed and was left out: %.*s",
 			(int)(tail ? (size_t)(tail - note) : strcspn(note, "\n")), note);
+		str_add_wrapped(out, line.p, 0, term->width > PROSE ? PROSE : term->width);
+		str_clear(&line);
 		shown++;
 	}
+	str_clear(&line);
+	study_failures(&line, study, s->trials, s->n_trials);
+	if (line.len)
+		str_add_wrapped(out, line.p, 0, term->width > PROSE ? PROSE : term->width);
+	str_clear(&line);
 	if (failed > TROUBLES)
 		str_addf(out, "%zu more trials failed; `culprit export %lld --csv` has all\n",
 			failed - TROUBLES, (long long)s->run.id);
@@ -214,7 +243,7 @@ static void add_troubles(struct str *out, const struct term *term, const struct 
 	str_release(&line);
 }
 
-static int print_result(const struct cli *cli, const struct stored *s,
+static int print_result(const struct cli *cli, const struct study *study, const struct stored *s,
 	const struct rank_result *rank, struct err *err)
 {
 	struct str text = STR_INIT, page = STR_INIT;
@@ -229,7 +258,7 @@ static int print_result(const struct cli *cli, const struct stored *s,
 	case CLI_TEXT:
 		report_rank(&text, &cli->out, rank);
 		stored_add_confirm(&s->run, &cli->out, &text);
-		add_troubles(&text, &cli->out, s);
+		add_troubles(&text, &cli->out, study, s);
 		if (!rc)
 			str_addf(&text, "\nrun %lld; the report: %s\n", (long long)s->run.id, path);
 	}
@@ -311,7 +340,7 @@ static int conclude(struct cli *cli, const struct study *study, struct store *st
 	if (!rc)
 		rc = store_run_read(store, id, &s.run, err);
 	if (!rc)
-		rc = print_result(cli, &s, &rank, err);
+		rc = print_result(cli, study, &s, &rank, err);
 out:
 	json_decref(json);
 	rank_release(&rank);

@@ -108,6 +108,13 @@ class Levers(Study):
             self.assertIn(t["detail"]["regime"], ("waiting", "cpu", "process"))
             self.assertTrue(t["detail"]["regime_text"].startswith(t["detail"]["regime"] + ": "))
 
+    def test_the_setting_that_fails_is_named(self):
+        self.find(self.study("{fault_status: {values: ['200', x503], lever: query}, "
+                             "mean_response_time: {range: [0.002, 0.01], lever: query}}"))
+        text = self.run_culprit("find", "study.yaml", "--fresh").stdout
+        self.assertRegex(text, r"trial 1?[0-9] \(fault_status=x503 mean_response_time=[0-9.]+\) failed")
+        self.assertIn("Every trial with fault_status=x503 failed, and no other did.", text)
+
     def test_wrong_levers_are_refused(self):
         for factors, said in [
             ("{a: {range: [1, 2], lever: proxy}}", "needs listen"),
