@@ -150,10 +150,13 @@ static int find_folder(struct cgroup_place *out, const char *mountinfo, const ch
 			!unescape(m.root, root) || !unescape(m.point, point))
 			continue;
 		mounted = true;
-		if (!below(own, root, &left))
+		/* at one point the last that is mounted lies over those before; a copy elsewhere
+		 * (of a chroot being built) may go again */
+		if (!below(own, root, &left) ||
+			(found && (strlen(point) != out->mount_len ||
+					  strncmp(point, out->folder, out->mount_len) != 0)))
 			continue;
 		n = snprintf(out->folder, sizeof(out->folder), "%s%s", point, left);
-		/* the last that is mounted lies over those before */
 		if (n > 0 && (size_t)n < sizeof(out->folder)) {
 			found = true;
 			out->mount_len = strlen(point);

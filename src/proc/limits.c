@@ -1,30 +1,20 @@
 #include "proc/limits.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "proc/cgroup.h"
-#include "proc/tree.h"
-
-#define GROUP_PREFIX "culprit-"
+#include "proc/group.h"
 
 enum { N_NEEDS = 3, PERIOD_US = 100000, SMALL_TEXT = 4096 };
 #define LEAST_CPUS .01 /* the kernel's least quota is 1 ms a period */
-
-/* Processes leave a group a moment after they were waited for. */
-enum { REMOVE_TRIES = 200 };
-#define REMOVE_NS (5 * NS_PER_MS)
 
 static const struct {
 	unsigned need;
@@ -36,286 +26,53 @@ static const struct {
 	{LIMITS_ACCOUNTS, "cpuacct", true},
 };
 
-/* One folder; with version 1 it serves the controllers of one hierarchy, with 2 all. */
-struct group {
-	bool v2;
+/* With version 1 a group serves the controllers of one hierarchy, with 2 all. */
+struct limited {
 	unsigned needs;
-	size_t mount_len;
-	char base[CGROUP_PATH];      /* the group that culprit was in */
-	char path[CGROUP_PATH + 64]; /* the one that it made; "" before */
-	char leaf[CGROUP_PATH + 64]; /* where culprit itself went; "" where it stayed */
-	char passed_on[64];          /* what it enabled in the base: "cpu memory" */
+	struct group group;
 };
 
 struct limits {
-	struct group groups[N_NEEDS];
+	struct limited groups[N_NEEDS];
 	size_t n;
 	struct str procs;
 };
 
-static struct group *group_for(const struct limits *l, unsigned need)
+static const struct group *group_for(const struct limits *l, unsigned need)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (l->groups[i].needs & need)
-			return (struct group *)&l->groups[i];
+			return &l->groups[i].group;
 	return NULL;
-}
-
-/* ---- words ---- */
-
-#define HOW_TO_DELEGATE                                                                            \
-	"start culprit in a group of its own that it may divide: \"systemd-run --scope -p "        \
-	"Delegate=yes culprit …\" as root, with --user after systemd-run as anybody else"
-
-static int refuse(struct err *err, int error, const char *what, const char *folder)
-{
-	if (error == EROFS)
-		return err_set(err, ERR_SYSTEM,
-			"cannot %s %s: the cgroup file system is mounted read-only, as containers "
-			"have it; start the container with --privileged, or culprit outside",
-			what, folder);
-	if (error == EACCES || error == EPERM)
-		return err_set(err, ERR_SYSTEM, "cannot %s %s: user %u has no right to; %s", what,
-			folder, (unsigned)geteuid(), HOW_TO_DELEGATE);
-	return err_errno(err, ERR_SYSTEM, error, "cannot %s %s", what, folder);
-}
-
-/* ---- who is in a group ---- */
-
-/* The pids in a group (0: of another pid namespace); as many as there are, at most max told. */
-static size_t read_pids(const char *folder, pid_t *out, size_t max)
-{
-	char path[CGROUP_PATH + 96], *line = NULL;
-	size_t cap = 0, n = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", folder);
-	file = fopen(path, "re");
-	while (file && getline(&line, &cap, file) > 0) {
-		if (n < max)
-			out[n] = (pid_t)strtol(line, NULL, 10);
-		n++;
-	}
-	free(line);
-	if (file)
-		fclose(file);
-	return n;
-}
-
-enum { MAX_PIDS = 4096 };
-
-/* Moves everything in one group to another; new ones may come meanwhile, so until none is left. */
-static void move_all(const char *from, const char *to)
-{
-	pid_t *pids = mem_alloc(MAX_PIDS, sizeof(*pids));
-	char text[24];
-	size_t n;
-
-	for (int tries = 0; tries < REMOVE_TRIES && (n = read_pids(from, pids, MAX_PIDS)); tries++)
-		for (size_t i = 0; i < n && i < MAX_PIDS; i++) {
-			snprintf(text, sizeof(text), "%d", (int)pids[i]);
-			cgroup_write(to, "cgroup.procs", text); /* gone since, or tried again */
-		}
-	free(pids);
-}
-
-static void remove_group(const char *path, const char *to)
-{
-	for (int tries = 0; tries < REMOVE_TRIES; tries++) {
-		move_all(path, to);
-		if (!rmdir(path) || errno != EBUSY)
-			return;
-		clock_sleep_ns(REMOVE_NS);
-	}
-}
-
-/* ---- making groups ---- */
-
-/* Groups whose culprit has gone. Only empty ones can be removed, so nobody loses a limit. */
-static void sweep(const char *base)
-{
-	DIR *folder = opendir(base);
-	struct dirent *entry;
-
-	while (folder && (entry = readdir(folder))) {
-		char path[CGROUP_PATH + 300], *end;
-		long pid;
-
-		if (!str_starts(entry->d_name, GROUP_PREFIX))
-			continue;
-		pid = strtol(entry->d_name + strlen(GROUP_PREFIX), &end, 10);
-		if (*end != '-' || pid <= 0 || !kill((pid_t)pid, 0) || errno != ESRCH)
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", base, entry->d_name);
-		rmdir(path);
-	}
-	if (folder)
-		closedir(folder);
-}
-
-/* The folder in `base` with the first free number from `n` on. */
-static int make_folder(const char *base, unsigned n, char *out, size_t size, struct err *err)
-{
-	char path[CGROUP_PATH + 64];
-
-	do
-		snprintf(path, sizeof(path), "%s/" GROUP_PREFIX "%d-%u", base, (int)getpid(), n);
-	while (mkdir(path, 0755) && errno == EEXIST && n++ < 10000);
-	if (access(path, F_OK))
-		return refuse(err, errno == ENOENT ? EACCES : errno, "make a group in", base);
-	snprintf(out, size, "%s", path);
-	return 0;
-}
-
-/* ---- version 2: passing controllers on ---- */
-
-/* Who else is in the group, for the message; false where all are culprit's own. */
-static bool name_others(const char *base, struct str *out)
-{
-	pid_t *pids = mem_alloc(MAX_PIDS, sizeof(*pids));
-	size_t n = read_pids(base, pids, MAX_PIDS), others = 0;
-	struct process_tree own = {0};
-	char command[64];
-
-	process_tree_read(&own, getpid());
-	for (size_t i = 0; i < n && i < MAX_PIDS; i++) {
-		bool mine = false;
-
-		for (size_t j = 0; j < own.n; j++)
-			mine |= own.items[j].pid == pids[i];
-		if (mine || others++ >= 3)
-			continue;
-		str_addf(out, "%s%d (%s)", others > 1 ? ", " : "", (int)pids[i],
-			process_command(pids[i], command, sizeof(command)));
-	}
-	if (others > 3)
-		str_addf(out, " and %zu more", others - 3);
-	process_tree_release(&own);
-	free(pids);
-	return others > 0;
-}
-
-static int switch_controllers(const char *base, char sign, const char *names)
-{
-	char text[128] = "", list[64], *rest = NULL;
-	size_t n = 0;
-
-	snprintf(list, sizeof(list), "%s", names);
-	for (char *p = strtok_r(list, " ", &rest); p; p = strtok_r(NULL, " ", &rest))
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%c%s", n ? " " : "", sign, p);
-	return cgroup_write(base, "cgroup.subtree_control", text);
-}
-
-/* Culprit and what it started go into a leaf, so that the base may pass controllers on. */
-static int leave_base(struct group *g, struct err *err)
-{
-	struct str others = STR_INIT;
-	int rc = 0;
-
-	if (name_others(g->base, &others))
-		rc = err_set(err, ERR_SYSTEM,
-			"the group %s cannot pass on what limits need (%s) while processes are in "
-			"it, and besides culprit there are %s; %s, or move those into a group "
-			"below it",
-			g->base, g->passed_on, others.p, HOW_TO_DELEGATE);
-	if (!rc)
-		rc = make_folder(g->base, 0, g->leaf, sizeof(g->leaf), err);
-	if (!rc)
-		move_all(g->base, g->leaf);
-	str_release(&others);
-	return rc;
-}
-
-static void return_to_base(struct group *g)
-{
-	if (g->passed_on[0])
-		switch_controllers(g->base, '-', g->passed_on);
-	if (g->leaf[0])
-		remove_group(g->leaf, g->base);
-	g->leaf[0] = g->passed_on[0] = '\0';
-}
-
-static int check_available(const struct group *g, const char *name, struct err *err)
-{
-	char have[SMALL_TEXT];
-
-	if (!cgroup_read(g->base, "cgroup.controllers", have, sizeof(have)))
-		return refuse(err, errno, "read cgroup.controllers of", g->base);
-	have[strcspn(have, "\n")] = '\0';
-	if (cgroup_lists(have, name))
-		return 0;
-	return err_set(err, ERR_SYSTEM,
-		"the %s controller is not there for the group %s (it has: %s); as root, write "
-		"\"+%s\" to the cgroup.subtree_control of each group above it, or for users of "
-		"systemd add \"[Service]\" and \"Delegate=cpu memory\" in "
-		"/etc/systemd/system/user@.service.d/delegate.conf",
-		name, g->base, have[0] ? have : "none", name);
-}
-
-/* Sees to it that children of the base have the controllers that are needed. */
-static int pass_on(struct group *g, struct err *err)
-{
-	char on[SMALL_TEXT];
-	size_t n = 0;
-	int error;
-
-	if (!cgroup_read(g->base, "cgroup.subtree_control", on, sizeof(on)))
-		return refuse(err, errno, "read cgroup.subtree_control of", g->base);
-	for (size_t i = 0; i < N_NEEDS; i++) {
-		if (!(g->needs & NEEDS[i].need) || NEEDS[i].v2_has_it)
-			continue;
-		if (check_available(g, NEEDS[i].controller, err))
-			return -ERR_SYSTEM;
-		if (!cgroup_lists(on, NEEDS[i].controller))
-			n += (size_t)snprintf(g->passed_on + n, sizeof(g->passed_on) - n, "%s%s",
-				n ? " " : "", NEEDS[i].controller);
-	}
-	if (!n)
-		return 0;
-	error = switch_controllers(g->base, '+', g->passed_on);
-	if (error == EBUSY) {
-		if (leave_base(g, err)) {
-			g->passed_on[0] = '\0';
-			return -ERR_SYSTEM;
-		}
-		error = switch_controllers(g->base, '+', g->passed_on);
-	}
-	if (!error)
-		return 0;
-	g->passed_on[0] = '\0';
-	return refuse(err, error, "enable controllers in", g->base);
 }
 
 /* ---- open and close ---- */
 
-/* A culprit that has moved into its leaf already counts as in the group above that. */
-static void leave_leaf_name(char *folder)
-{
-	char own[64], *slash = strrchr(folder, '/');
-
-	snprintf(own, sizeof(own), "/" GROUP_PREFIX "%d-0", (int)getpid());
-	if (slash && !strcmp(slash, own))
-		*slash = '\0';
-}
-
 static int add_need(struct limits *l, size_t need, struct err *err)
 {
-	struct cgroup_place place;
-	int rc = cgroup_find_own(&place, NEEDS[need].controller, err);
+	struct group g;
+	int rc = group_find(&g, NEEDS[need].controller, err);
 
 	if (rc)
 		return rc;
-	if (place.v2)
-		leave_leaf_name(place.folder);
 	for (size_t i = 0; i < l->n; i++)
-		if (!strcmp(l->groups[i].base, place.folder)) {
+		if (!strcmp(l->groups[i].group.base, g.base)) {
 			l->groups[i].needs |= NEEDS[need].need;
 			return 0;
 		}
-	l->groups[l->n] = (struct group){
-		.v2 = place.v2, .needs = NEEDS[need].need, .mount_len = place.mount_len};
-	snprintf(l->groups[l->n++].base, CGROUP_PATH, "%s", place.folder);
+	l->groups[l->n++] = (struct limited){.needs = NEEDS[need].need, .group = g};
 	return 0;
+}
+
+static int make(struct limited *g, struct err *err)
+{
+	const char *controllers[N_NEEDS + 1] = {NULL};
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_NEEDS; i++)
+		if ((g->needs & NEEDS[i].need) && !NEEDS[i].v2_has_it)
+			controllers[n++] = NEEDS[i].controller;
+	return group_make(&g->group, controllers, err);
 }
 
 int limits_open(struct limits **out, unsigned needs, struct err *err)
@@ -328,14 +85,10 @@ int limits_open(struct limits **out, unsigned needs, struct err *err)
 		if (needs & NEEDS[i].need)
 			rc = add_need(l, i, err);
 	for (size_t i = 0; i < l->n && !rc; i++) {
-		struct group *g = &l->groups[i];
-
-		sweep(g->base);
-		rc = g->v2 ? pass_on(g, err) : 0;
+		rc = make(&l->groups[i], err);
 		if (!rc)
-			rc = make_folder(g->base, 1, g->path, sizeof(g->path), err);
-		if (!rc)
-			str_addf(&l->procs, "%s%s/cgroup.procs", i ? "\n" : "", g->path);
+			str_addf(&l->procs, "%s%s/cgroup.procs", i ? "\n" : "",
+				l->groups[i].group.path);
 	}
 	if (rc)
 		limits_close(l);
@@ -348,18 +101,8 @@ void limits_close(struct limits *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->n; i++) {
-		struct group *g = &l->groups[i];
-
-		/* before its processes come back, the base must not pass anything on */
-		if (g->passed_on[0] && g->leaf[0]) {
-			switch_controllers(g->base, '-', g->passed_on);
-			g->passed_on[0] = '\0';
-		}
-		if (g->path[0])
-			remove_group(g->path, g->base);
-		return_to_base(g);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		group_remove(&l->groups[i].group);
 	str_release(&l->procs);
 	free(l);
 }
