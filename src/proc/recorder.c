@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,9 +28,8 @@ struct recorder {
 	double deep_time_s, deep_cpu_s, deep_waited_s;
 
 	pthread_t thread;
+	sem_t stop;           /* posted once; waiting for it costs one system call a tick */
 	pthread_mutex_t lock; /* of what is below */
-	pthread_cond_t wake;
-	bool stop;
 	double latest_time_s, latest[RECORD_N_SERIES];
 	atomic_bool ended;
 };
@@ -60,8 +60,9 @@ static void publish(struct recorder *r, double time_s, const double *v, bool end
 	atomic_store(&r->ended, ended);
 }
 
-static void sample(struct recorder *r, bool deep)
+static void sample(struct recorder *r, enum recorder_depth depth)
 {
+	bool deep = depth >= TICK_DEEP;
 	uint64_t now = clock_now_ns();
 	double time_s = (double)(now - r->rows.start_ns) / 1e9, v[RECORD_N_SERIES];
 	bool ended;
@@ -71,7 +72,7 @@ static void sample(struct recorder *r, bool deep)
 	if (r->cgroup) {
 		ended = !recorder_cgroup_read(r->cgroup, deep, v);
 	} else {
-		recorder_tree_read(&r->tree, now, deep);
+		recorder_tree_read(&r->tree, now, depth);
 		recorder_tree_values(&r->tree, deep, v);
 		ended = recorder_tree_ended(&r->tree);
 	}
@@ -92,25 +93,28 @@ static void sample(struct recorder *r, bool deep)
 
 /* ---- the thread ---- */
 
-/* Waits for the next tick of the grid; false: it is to stop. Ticks that have passed are counted. */
-static bool wait_tick(struct recorder *r, uint64_t interval_ns)
+/* Counts the ticks that passed without a sample, up to now. */
+static void count_ticks(struct recorder *r, uint64_t interval_ns)
 {
-	uint64_t at = r->rows.start_ns + (r->tick + 1) * interval_ns, tick;
-	struct timespec until = {(time_t)(at / NS_PER_S), (long)(at % NS_PER_S)};
-	bool stop;
+	uint64_t tick = (clock_now_ns() - r->rows.start_ns) / interval_ns;
 
-	pthread_mutex_lock(&r->lock);
-	while (!r->stop && pthread_cond_timedwait(&r->wake, &r->lock, &until) != ETIMEDOUT)
-		;
-	stop = r->stop;
-	pthread_mutex_unlock(&r->lock);
-	if (stop)
-		return false;
-	tick = (clock_now_ns() - r->rows.start_ns) / interval_ns;
-	tick = tick > r->tick ? tick : r->tick + 1; /* woken a hair too early */
+	tick = tick > r->tick ? tick : r->tick + 1; /* woken a hair too early, or told to stop */
 	r->rows.missed += tick - r->tick - 1;
 	r->tick = tick;
-	return true;
+}
+
+/* Waits for the next tick of the grid; false: it is to stop. */
+static bool wait_tick(struct recorder *r, uint64_t interval_ns)
+{
+	uint64_t at = r->rows.start_ns + (r->tick + 1) * interval_ns;
+	struct timespec until = {(time_t)(at / NS_PER_S), (long)(at % NS_PER_S)};
+	int rc;
+
+	do
+		rc = sem_clockwait(&r->stop, CLOCK_MONOTONIC, &until);
+	while (rc && errno == EINTR);
+	count_ticks(r, interval_ns);
+	return rc != 0;
 }
 
 static void *work(void *arg)
@@ -123,7 +127,7 @@ static void *work(void *arg)
 
 		if (deep)
 			deep_tick = r->tick;
-		sample(r, deep);
+		sample(r, deep ? TICK_DEEP : TICK_USUAL);
 		/* the recording left every second row out: so does the clockwork */
 		if (r->rows.interval_s * 1e9 > 1.5 * (double)interval_ns) {
 			interval_ns *= 2;
@@ -132,7 +136,7 @@ static void *work(void *arg)
 			r->ticks_per_deep = (r->ticks_per_deep + 1) / 2;
 		}
 	}
-	sample(r, true);
+	sample(r, TICK_WHOLE);
 	r->rows.own_cpu_s += (double)clock_thread_cpu_ns() / 1e9;
 	return NULL;
 }
@@ -140,17 +144,13 @@ static void *work(void *arg)
 /* The thread takes no signals: they are the program's affair. */
 static int start_thread(struct recorder *r)
 {
-	pthread_condattr_t attr;
 	sigset_t all, before;
 	int rc;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	sem_init(&r->stop, 0, 0);
 	pthread_mutex_init(&r->lock, NULL);
 	r->rows.start_ns = clock_now_ns();
-	sample(r, true);
+	sample(r, TICK_WHOLE);
 	r->rows.own_cpu_s = (double)(clock_thread_cpu_ns() - r->began_cpu_ns) / 1e9;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -234,12 +234,9 @@ bool recorder_ended(const struct recorder *r)
 
 void recorder_stop(struct recorder *r, struct recording *out)
 {
-	pthread_mutex_lock(&r->lock);
-	r->stop = true;
-	pthread_cond_signal(&r->wake);
-	pthread_mutex_unlock(&r->lock);
+	sem_post(&r->stop);
 	pthread_join(r->thread, NULL);
-	pthread_cond_destroy(&r->wake);
+	sem_destroy(&r->stop);
 	pthread_mutex_destroy(&r->lock);
 	*out = r->rows;
 	out->denied = r->tree.reader.denied;

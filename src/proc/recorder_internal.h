@@ -3,9 +3,10 @@
  * which processes belong to the tree, and where the counts of ended ones go; recorder_read.c: one
  * process's files; recorder_machine.c: the machine and the network; recorder_cgroup.c: a cgroup.
  *
- * A tick is cheap because little is read in it: of a process that did not run only its CPU clock
- * (0.2 µs), of one that did /proc/PID/stat through a descriptor that stays open (2 µs). What is
- * dearer is read in "deep" ticks only, ten times a second.
+ * A tick is cheap because little is read in it: of each process its CPU clock (0.2 to 0.5 µs); of
+ * those that ran, 16 at most in turn, /proc/PID/stat through a descriptor that stays open (1 to
+ * 3 µs). What is dearer is read in "deep" ticks only, ten times a second, again of so many in turn.
+ * So the cost does not follow the size of the tree. The first and the last tick read everything.
  */
 #ifndef CULPRIT_PROC_RECORDER_INTERNAL_H
 #define CULPRIT_PROC_RECORDER_INTERNAL_H
@@ -20,8 +21,15 @@
 enum {
 	RECORDER_PROCESSES = 65536, /* in a tree; those beyond are not looked at */
 	RECORDER_THREADS = 65536,   /* of one process */
-	RECORDER_TEXT = 4096        /* of a file that is read as a whole */
+	RECORDER_TEXT = 4096,       /* of a file that is read as a whole */
+	RECORDER_MISSING = 512,     /* numbers that are asked for again */
+	RECORDER_STATS = 16,        /* processes of which stat is read in a tick */
+	RECORDER_DEAR = 16,         /* of which the dear files are read in a deep tick */
+	RECORDER_SWITCHES = 32      /* threads of which status is read in a deep tick */
 };
+
+/* How much a tick reads: each more than the one before it. */
+enum recorder_depth { TICK_USUAL, TICK_DEEP, TICK_WHOLE };
 
 #define RECORDER_DEEP_NS UINT64_C(100000000)
 
@@ -47,7 +55,7 @@ struct kept {
 struct member_thread {
 	pid_t tid;
 	struct kept schedstat;
-	bool seen;
+	bool seen, ran; /* ran: since status was read */
 	double ran_ns, waited_s, voluntary, involuntary;
 };
 
@@ -55,8 +63,9 @@ struct member {
 	pid_t pid, parent, group, session;
 	struct kept stat, io;
 	char state;
-	bool gone, stale; /* stale: stat must be read, whatever the clock says */
-	bool ran;         /* since the last deep tick */
+	bool gone, stale; /* stale: stat must be read at once */
+	/* ran since stat was read; since its threads' waits were; since the dear files were */
+	bool unread, unread_waits, unread_dear;
 	uint32_t refused; /* bit a series: could not be read the last time */
 	uint64_t clock_ns;
 	uint64_t start_ticks; /* tells it from another process that gets its number */
@@ -74,6 +83,7 @@ struct member {
 struct recorder_reader {
 	bool deep_moves; /* processes or threads began since the last deep tick */
 	bool pss;
+	size_t switches_left; /* of RECORDER_SWITCHES in this tick */
 	size_t fds_left;
 	double tick_s, page_bytes;
 	uint32_t denied; /* bit a series */
@@ -89,11 +99,19 @@ struct recorder_tree {
 	bool no_last_pid; /* not by its own file */
 	pid_t last_pid;
 	uint64_t next_scan_ns;
-	double self_kids[N_COUNTS]; /* of this process's ended children when it began */
-	double ended[N_COUNTS];     /* of ended members whose counts nobody inherited */
-	double sum[N_COUNTS];       /* now, never less than before */
+	/* Numbers that are given out while nobody has them: gone, or not quite there yet. */
+	struct missing {
+		pid_t pid;
+		int asked;
+	} missing[RECORDER_MISSING];
+	size_t n_missing;
+	size_t stat_turn, dear_turn; /* whose turn it is */
+	double self_kids[N_COUNTS];  /* of this process's ended children when it began */
+	double ended[N_COUNTS];      /* of ended members whose counts nobody inherited */
+	double sum[N_COUNTS];        /* now, never less than before */
 	uint64_t short_lived;
-	bool seen; /* there was something below the root */
+	bool begun; /* the root was taken in */
+	bool seen;  /* there was something below it, or it itself where it counts */
 	size_t alive, threads;
 };
 
@@ -107,12 +125,15 @@ uint64_t scan_count(const char **p); /* the next decimal number in the text, 0 a
 bool member_clock(pid_t pid, uint64_t *ns);
 /* stat; false: it is gone. */
 bool member_read_stat(struct recorder_reader *r, struct member *m);
-void member_read_deep(struct recorder_reader *r, struct member *m);
+/* What its threads waited for a core. */
+void member_read_waits(struct recorder_reader *r, struct member *m);
+/* Disk, files, switches, proportional memory. */
+void member_read_dear(struct recorder_reader *r, struct member *m);
 void member_free(struct recorder_reader *r, struct member *m);
 
 /* recorder_tree.c */
 int recorder_tree_init(struct recorder_tree *t, const struct recorder_spec *spec, struct err *err);
-void recorder_tree_read(struct recorder_tree *t, uint64_t now_ns, bool deep);
+void recorder_tree_read(struct recorder_tree *t, uint64_t now_ns, enum recorder_depth depth);
 void recorder_tree_values(const struct recorder_tree *t, bool deep, double *values);
 bool recorder_tree_ended(const struct recorder_tree *t);
 void recorder_tree_release(struct recorder_tree *t);

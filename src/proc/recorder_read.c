@@ -114,7 +114,7 @@ bool member_read_stat(struct recorder_reader *r, struct member *m)
 	if (!m->clock_ns)
 		m->own[COUNT_CPU] =
 			fmax(m->own[COUNT_CPU], m->own[COUNT_USER] + m->own[COUNT_SYSTEM]);
-	m->stale = false;
+	m->stale = m->unread = false;
 	return true;
 }
 
@@ -239,65 +239,83 @@ static void list_threads(struct recorder_reader *r, struct member *m)
 			thread_forget(r, m, i);
 }
 
-/* A thread's time on a core is looked at first: where it has not moved, nothing else has. */
-static void read_thread(struct recorder_reader *r, struct member *m, struct member_thread *t)
+static void read_thread_wait(struct recorder_reader *r, struct member *m, struct member_thread *t)
 {
 	char path[64], text[RECORDER_TEXT];
-	struct kept once = {-1};
-	size_t none = 0;
 	const char *p = text;
 	double ran;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)m->pid, (int)t->tid);
-	if (kept_read(&t->schedstat, path, &r->fds_left, text, sizeof(text)) > 0) {
-		ran = (double)scan_count(&p);
-		t->waited_s = (double)scan_count(&p) / 1e9;
-		if (ran <= t->ran_ns)
-			return;
-		t->ran_ns = ran;
-	}
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)m->pid, (int)t->tid);
-	if (kept_read(&once, path, &none, text, sizeof(text)) <= 0)
+	if (kept_read(&t->schedstat, path, &r->fds_left, text, sizeof(text)) <= 0) {
+		t->ran = true; /* a kernel without them */
 		return;
-	t->voluntary = count_behind(text, "\nvoluntary_ctxt_switches:");
-	t->involuntary = count_behind(text, "\nnonvoluntary_ctxt_switches:");
+	}
+	ran = (double)scan_count(&p);
+	t->waited_s = (double)scan_count(&p) / 1e9;
+	t->ran |= ran > t->ran_ns;
+	t->ran_ns = ran;
 }
 
-static void read_threads(struct recorder_reader *r, struct member *m)
+void member_read_waits(struct recorder_reader *r, struct member *m)
 {
-	double voluntary, involuntary, waited;
 	size_t at = 0;
 
+	m->unread_waits = false;
 	if (m->n_threads_now <= 1 && m->n_threads <= 1)
 		thread_at(m, m->pid, &at);
 	else if (m->n_threads != m->n_threads_now || r->deep_moves)
 		list_threads(r, m);
-	voluntary = m->past_voluntary;
-	involuntary = m->past_involuntary;
-	waited = m->past_waited;
+	m->own[COUNT_WAITED] = m->past_waited;
 	for (size_t i = 0; i < m->n_threads; i++) {
-		read_thread(r, m, &m->threads[i]);
-		voluntary += m->threads[i].voluntary;
-		involuntary += m->threads[i].involuntary;
-		waited += m->threads[i].waited_s;
+		read_thread_wait(r, m, &m->threads[i]);
+		m->own[COUNT_WAITED] += m->threads[i].waited_s;
 	}
-	m->own[COUNT_VOLUNTARY] = voluntary;
-	m->own[COUNT_INVOLUNTARY] = involuntary;
-	m->own[COUNT_WAITED] = waited;
 }
 
-void member_read_deep(struct recorder_reader *r, struct member *m)
+/* Of threads that ran, so many in a tick; false: some are left for the next one. */
+static bool read_switches(struct recorder_reader *r, struct member *m)
 {
-	m->ran = false;
+	char path[64], text[RECORDER_TEXT];
+	size_t none = 0;
+	bool all = true;
+
+	m->own[COUNT_VOLUNTARY] = m->past_voluntary;
+	m->own[COUNT_INVOLUNTARY] = m->past_involuntary;
+	for (size_t i = 0; i < m->n_threads; i++) {
+		struct member_thread *t = &m->threads[i];
+		struct kept once = {-1};
+
+		if (t->ran && r->switches_left) {
+			r->switches_left--;
+			t->ran = false;
+			snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)m->pid,
+				(int)t->tid);
+			if (kept_read(&once, path, &none, text, sizeof(text)) > 0) {
+				t->voluntary = count_behind(text, "\nvoluntary_ctxt_switches:");
+				t->involuntary =
+					count_behind(text, "\nnonvoluntary_ctxt_switches:");
+			}
+		}
+		all &= !t->ran;
+		m->own[COUNT_VOLUNTARY] += t->voluntary;
+		m->own[COUNT_INVOLUNTARY] += t->involuntary;
+	}
+	return all;
+}
+
+void member_read_dear(struct recorder_reader *r, struct member *m)
+{
 	if (m->state == 'Z' && m->n_threads_now <= 1) {
 		m->files = m->pss_bytes = 0;
+		m->unread_dear = false;
 		return;
 	}
 	read_io(r, m);
 	read_files(r, m);
-	read_threads(r, m);
+	m->unread_dear = !read_switches(r, m);
 	if (r->pss)
 		read_pss(r, m);
+	m->unread_dear |= (m->refused & ~r->denied) != 0; /* once more, to be sure */
 }
 
 void member_free(struct recorder_reader *r, struct member *m)

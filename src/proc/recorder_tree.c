@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define SCAN_EVERY_NS (10 * NS_PER_S)
 
 enum {
+	ASK_AGAIN = 3,   /* ticks in which a missing one is asked for */
 	ASK_MOST = 2000, /* numbers that are asked for one by one; beyond, /proc is listed */
 	FDS_SPARED = 256 /* descriptors that are left to the rest of the program */
 };
@@ -74,7 +76,10 @@ static bool belongs(const struct recorder_tree *t, const struct member *m)
 {
 	if (m->pid == t->own)
 		return false; /* `culprit watch --pid $$` is not about culprit */
-	if (m->pid == t->root || (t->self && m->parent == t->root))
+	/* at the start only: later its number is another's */
+	if (m->pid == t->root)
+		return !t->begun;
+	if (t->self && m->parent == t->root)
 		return true;
 	return find(t, m->parent) || find(t, m->group) || find(t, m->session);
 }
@@ -92,7 +97,8 @@ static bool consider(struct recorder_tree *t, pid_t pid)
 		.stat = {-1},
 		.io = {-1},
 		.clock_ns = ns,
-		.ran = true,
+		.unread_waits = true,
+		.unread_dear = true,
 		.files = NAN,
 		.pss_bytes = NAN};
 	if (!member_read_stat(&t->reader, m) || !belongs(t, m)) {
@@ -152,27 +158,50 @@ static pid_t last_pid(struct recorder_tree *t)
 	return p ? (pid_t)scan_count(&p) : 0;
 }
 
+/* A thread's number has no process clock, but takes a signal. */
+static bool is_missing(pid_t pid)
+{
+	return kill(pid, 0) && errno == ESRCH;
+}
+
+/* The kernel gives a number out a little before a process has it, and may be interrupted there. */
+static void ask_again(struct recorder_tree *t)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->n_missing; i++) {
+		struct missing m = t->missing[i];
+
+		if (find(t, m.pid) || consider(t, m.pid) || !is_missing(m.pid))
+			continue;
+		if (++m.asked < ASK_AGAIN)
+			t->missing[kept++] = m;
+		else
+			t->short_lived++;
+	}
+	t->n_missing = kept;
+}
+
 static void discover(struct recorder_tree *t, uint64_t now_ns)
 {
 	pid_t last = last_pid(t), before = t->last_pid;
 
+	ask_again(t);
 	t->last_pid = last;
 	if (last == before && now_ns < t->next_scan_ns)
 		return;
 	t->reader.deep_moves = true;
-	if (last <= before || last - before > ASK_MOST || now_ns >= t->next_scan_ns) {
+	if (last < before || last - before > ASK_MOST || now_ns >= t->next_scan_ns) {
 		t->next_scan_ns = now_ns + SCAN_EVERY_NS;
 		scan(t);
 	}
 	for (pid_t pid = before + 1; last - before <= ASK_MOST && pid <= last; pid++) {
-		char path[40];
-
-		if (!find(t, pid) && !consider(t, pid)) {
-			uint64_t ns;
-
-			snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-			t->short_lived += !member_clock(pid, &ns) && access(path, F_OK) != 0;
-		}
+		if (find(t, pid) || consider(t, pid) || !is_missing(pid))
+			continue;
+		if (t->n_missing < RECORDER_MISSING)
+			t->missing[t->n_missing++] = (struct missing){pid, 1};
+		else
+			t->short_lived++;
 	}
 }
 
@@ -217,7 +246,7 @@ static void bury(struct recorder_tree *t, struct member *m)
 			t->ended[c] += used;
 	}
 	if (heir)
-		heir->stale = heir->ran = true;
+		heir->stale = heir->unread_dear = true;
 	for (size_t i = 0; i < t->n; i++) /* they have a new parent now */
 		if (t->items[i]->parent == m->pid)
 			t->items[i]->stale = true;
@@ -240,25 +269,61 @@ static void bury_gone(struct recorder_tree *t)
 
 /* ---- a tick ---- */
 
-static void read_member(struct recorder_tree *t, struct member *m, bool deep)
+static void read_clock(struct member *m)
 {
-	uint64_t ns = 0;
-	bool there = member_clock(m->pid, &ns);
+	uint64_t ns;
 
-	if (there && ns == m->clock_ns && !m->stale && !(deep && m->ran))
-		return;
-	m->ran = true;
-	if (!member_read_stat(&t->reader, m)) {
-		m->gone = true;
+	/* gone, or its number is another's already */
+	if (!member_clock(m->pid, &ns) || ns < m->clock_ns) {
+		m->stale = true;
 		return;
 	}
-	/* the file told that it is still the same process, so the clock was its own */
-	if (there) {
-		m->clock_ns = ns;
-		m->own[COUNT_CPU] = fmax(m->own[COUNT_CPU], (double)ns / 1e9);
+	if (ns == m->clock_ns)
+		return;
+	m->clock_ns = ns;
+	m->own[COUNT_CPU] = fmax(m->own[COUNT_CPU], (double)ns / 1e9);
+	m->unread = m->unread_waits = m->unread_dear = true;
+}
+
+static void read_stat(struct recorder_tree *t, struct member *m)
+{
+	m->gone = !member_read_stat(&t->reader, m);
+}
+
+/* Those that must be read, and in turn so many of those that ran. */
+static void read_stats(struct recorder_tree *t, size_t most)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		read_clock(t->items[i]);
+		if (t->items[i]->stale)
+			read_stat(t, t->items[i]);
 	}
-	if (deep)
-		member_read_deep(&t->reader, m);
+	for (size_t i = 0; i < t->n && most; i++) {
+		struct member *m = t->items[t->stat_turn++ % t->n];
+
+		if (!m->unread || m->gone)
+			continue;
+		read_stat(t, m);
+		most--;
+	}
+	t->stat_turn = t->n ? t->stat_turn % t->n : 0;
+}
+
+static void read_dear(struct recorder_tree *t, size_t most)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->items[i]->unread_waits)
+			member_read_waits(&t->reader, t->items[i]);
+	for (size_t i = 0; i < t->n && most; i++) {
+		struct member *m = t->items[t->dear_turn++ % t->n];
+
+		if (!m->unread_dear)
+			continue;
+		member_read_dear(&t->reader, m);
+		most--;
+	}
+	t->dear_turn = t->n ? t->dear_turn % t->n : 0;
+	t->reader.deep_moves = false;
 }
 
 static void read_self_kids(double *out)
@@ -301,8 +366,9 @@ static void add_up(struct recorder_tree *t, const double *self_kids)
 		t->sum[c] = fmax(t->sum[c], sum[c]);
 }
 
-void recorder_tree_read(struct recorder_tree *t, uint64_t now_ns, bool deep)
+void recorder_tree_read(struct recorder_tree *t, uint64_t now_ns, enum recorder_depth depth)
 {
+	bool whole = depth == TICK_WHOLE;
 	double self_kids[N_COUNTS] = {0};
 
 	/* Ended children first, then the living: one that ends in between is missing for a tick,
@@ -310,11 +376,11 @@ void recorder_tree_read(struct recorder_tree *t, uint64_t now_ns, bool deep)
 	if (t->self)
 		read_self_kids(self_kids);
 	discover(t, now_ns);
-	for (size_t i = 0; i < t->n; i++)
-		read_member(t, t->items[i], deep);
+	read_stats(t, whole ? SIZE_MAX : RECORDER_STATS);
 	bury_gone(t);
-	if (deep)
-		t->reader.deep_moves = false;
+	t->reader.switches_left = whole ? SIZE_MAX : RECORDER_SWITCHES;
+	if (depth >= TICK_DEEP)
+		read_dear(t, whole ? SIZE_MAX : RECORDER_DEAR);
 	add_up(t, self_kids);
 }
 
@@ -389,6 +455,7 @@ int recorder_tree_init(struct recorder_tree *t, const struct recorder_spec *spec
 		return err_set(err, ERR_USAGE,
 			"there is no process with pid %d; `ps` lists those that there are",
 			(int)t->root);
+	t->begun = true;
 	scan(t);
 	t->next_scan_ns = clock_now_ns() + SCAN_EVERY_NS;
 	t->reader.deep_moves = true;

@@ -127,6 +127,8 @@ static bool add_count(struct str *out, const struct recording *r, enum recorder_
 
 	if (isnan(sum.mean))
 		return false;
+	if (sum.max - sum.mean < .05) /* what came and went at an end is no matter */
+		sum.mean = sum.max;
 	str_add(out, more ? "; " : "");
 	add_number(out, sum.mean);
 	str_addf(out, " %s", sum.mean == 1 ? one : many);

@@ -49,13 +49,21 @@ static void grow(struct recording *r)
 	r->cap = cap;
 }
 
+/* To the microsecond and the thousandth, as JSON has them: so what is read back says the same. */
+static double kept_value(enum recorder_series s, double value)
+{
+	double steps = s == RECORD_RUNNABLE ? 1e3 : !strcmp(RECORDER_UNITS[s], "s") ? 1e6 : 1;
+
+	return round(value * steps) / steps;
+}
+
 void recording_add(struct recording *r, double time_s, const double values[RECORD_N_SERIES])
 {
 	if (r->n == RECORDING_MAX)
 		recording_thin(r, RECORDING_MAX / 2 + 1);
 	if (r->n == r->cap)
 		grow(r);
-	r->time_s[r->n] = time_s;
+	r->time_s[r->n] = round(time_s * 1e6) / 1e6;
 	for (size_t s = 0; s < RECORD_N_SERIES; s++) {
 		if (!r->value[s] && !isnan(values[s])) {
 			r->value[s] = mem_alloc(r->cap, sizeof(*r->value[s]));
@@ -63,7 +71,7 @@ void recording_add(struct recording *r, double time_s, const double values[RECOR
 				r->value[s][i] = NAN;
 		}
 		if (r->value[s])
-			r->value[s][r->n] = values[s];
+			r->value[s][r->n] = kept_value((enum recorder_series)s, values[s]);
 	}
 	r->n++;
 }
@@ -137,7 +145,7 @@ static void summarise_total(
 		for (size_t j = begin + 1; j < i; j++) {
 			if (isnan(v[j]))
 				continue;
-			if (r->time_s[i] - r->time_s[j] < RECORDING_RATE_S)
+			if (r->time_s[i] - r->time_s[j] < RECORDING_RATE_S * .999)
 				break;
 			begin = j;
 		}
