@@ -161,6 +161,9 @@ int study_run(const struct study *s, struct store *store, int64_t run_id,
 enum { STUDY_CONFIRM_BASE = 1 << 24 };
 bool study_trial_is_design(const struct trial *t);
 
+/* "requests/s", "ms"; "" for what is none of STUDY_RESPONSES. */
+const char *study_response_unit(const char *response);
+
 /* Is a smaller value of this response the better one? Of all but the rate. */
 bool study_less_is_better(const char *response);
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "study/study.h"
 
-static const char *unit_of(const char *response)
+const char *study_response_unit(const char *response)
 {
 #define X(name, unit, text) {name, unit},
 	static const struct {
@@ -47,7 +47,7 @@ static void name_columns(const struct study *s, struct dataset *d)
 {
 	d->words = mem_zalloc(s->n_factors, sizeof(*d->words));
 	d->response = mem_strdup(s->response);
-	d->unit = mem_strdup(unit_of(s->response));
+	d->unit = mem_strdup(study_response_unit(s->response));
 	for (size_t j = 0; j < s->n_factors; j++) {
 		const struct factor *f = &s->factors[j];
 
