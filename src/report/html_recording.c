@@ -81,10 +81,12 @@ static void add_header(struct str *out, const struct report_recording_page *page
 	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
 	html_text(out, page->title);
 	str_add(out, "</p>\n<h1>");
+	str_add(&text, "It used ");
 	if (recording_words_cpu(&text, page->recording.recording))
 		str_add(&text, "; ");
-	recording_words_memory(&text, page->recording.recording);
-	str_add(&text, text.len ? " of memory." : "Nothing was measured.");
+	if (!recording_words_memory(&text, page->recording.recording))
+		str_add(&text, "nothing that is known");
+	str_add(&text, " of memory.");
 	str_add_html(out, text.p);
 	str_add(out, "</h1>\n<p class=\"lead\">");
 	html_text(out, page->recording.what);
