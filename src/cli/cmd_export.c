@@ -9,11 +9,13 @@ static struct export_options {
 
 static const struct opt EXPORT_OPTIONS[] = {
 	{0, "csv", OPT_FLAG, offsetof(struct export_options, format.csv), NULL,
-		"its rows: a study's trials, a load's seconds, a ranking's factors", 0, 0, NULL},
+		"its rows: a study's trials, a load's seconds, a recording's samples, a ranking's "
+		"factors",
+		0, 0, NULL},
 	{0, "json", OPT_FLAG, offsetof(struct export_options, format.json), NULL,
 		"everything that is known of it", 0, 0, NULL},
 	{0, "html", OPT_FLAG, offsetof(struct export_options, html), NULL,
-		"the report of a load, a study or a ranking, one file", 0, 0, NULL},
+		"the report of a load, a recording, a study or a ranking, one file", 0, 0, NULL},
 	{0}};
 
 static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *err)
@@ -49,7 +51,8 @@ const struct cmd cmd_export = {
 	.summary = "print a stored run for other tools, as CSV, JSON or HTML",
 	.about =
 		"Prints a stored run: with --csv its rows (a study's trials, a load's seconds, a "
-		"ranking's factors), with --json everything that is known of it, with --html its "
+		"recording's samples, a ranking's factors), with --json everything that is known "
+		"of it, with --html its "
 		"report. RUN is its number, or `last`. A study's CSV is what `culprit rank` reads.",
 	.examples = (const char *const[]){"culprit export 7 --csv > trials.csv",
 		"the trials of study 7 as CSV", "culprit export last --json | jq .machine.cpu",

@@ -12,7 +12,8 @@ static const struct opt SHOW_OPTIONS[] = {
 	{0, "json", OPT_FLAG, offsetof(struct show_options, format.json), NULL,
 		"print the whole run as JSON, as `export --json` does", 0, 0, NULL},
 	{0, "html", OPT_TEXT, offsetof(struct show_options, html), "FILE",
-		"write the HTML report of a load, a study or a ranking again", 0, 0, NULL},
+		"write the HTML report of a load, a recording, a study or a ranking again", 0, 0,
+		NULL},
 	{0}};
 
 static int show_run(struct cli *cli, const struct opt_rest *rest, struct err *err)
@@ -49,10 +50,10 @@ const struct cmd cmd_show = {
 	.name = "show",
 	.arguments = "[RUN]",
 	.summary = "show a stored run again",
-	.about =
-		"Shows a stored run as it was printed when it ended: the ranking of a study, the "
-		"summary of a load. RUN is its number as `culprit runs` lists it; without one, the "
-		"newest run is shown.",
+	.about = "Shows a stored run as it was printed when it ended: the ranking of a study, the "
+		 "summary of a load or a recording. RUN is its number as `culprit runs` lists it; "
+		 "without one, the "
+		 "newest run is shown.",
 	.examples = (const char *const[]){"culprit show 7", "show run 7",
 		"culprit show 7 --html r.html", "write its HTML report", NULL},
 	.sections = (const struct opt_section[]){{NULL, SHOW_OPTIONS, &options}, {0}},
