@@ -14,7 +14,8 @@
 
 #include "base/mem.h"
 
-enum { MIN_ROWS = 5, STARTS = 4, STEPS = 60, HALVINGS = 25 };
+/* MEMBERS: sets of hyperparameters that functions are drawn with. */
+enum { MIN_ROWS = 5, STARTS = 4, STEPS = 60, HALVINGS = 25, MEMBERS = 10 };
 
 /* Bounds and, wide, the prior of the logarithms: it only decides where the rows say nothing,
  * as for the length scale of a factor without effect. */
@@ -248,6 +249,56 @@ static void choose_start(const struct search *s, unsigned i, struct rng *rng, do
 	theta[s->p] = i < 2 ? log(RATIOS[i]) : log(1e-4) + rng_uniform(rng) * log(1e4);
 }
 
+/* The Hessian at theta by differences of the gradient, q × q. */
+static void curvature(struct search *s, const double *theta, double *hessian)
+{
+	double *at = mem_copy(theta, s->q * sizeof(double)), step = 1e-3;
+	double *up = mem_alloc(2 * s->q, sizeof(double)), *down = up + s->q;
+
+	for (size_t j = 0; j < s->q; j++) {
+		at[j] = theta[j] + step;
+		evaluate(s, at, up);
+		at[j] = theta[j] - step;
+		evaluate(s, at, down);
+		at[j] = theta[j];
+		for (size_t k = 0; k < s->q; k++)
+			hessian[j * s->q + k] = (up[k] - down[k]) / (2 * step);
+	}
+	free(up);
+	free(at);
+}
+
+/*
+ * The covariance of the hyperparameters is the inverse of the Hessian. Where that is not positive
+ * (at a bound, say) it is taken towards the prior's.
+ */
+static double *find_spread(struct search *s, const double *theta)
+{
+	size_t q = s->q;
+	double *hessian = mem_alloc(q * q, sizeof(double)), *c = mem_alloc(q * q, sizeof(double));
+	double ridge = 0;
+	int size = (int)q, rc = 1;
+
+	curvature(s, theta, hessian);
+	for (int try = 0; rc && try < 12; try++) {
+		for (size_t j = 0; j < q; j++)
+			for (size_t k = 0; k < q; k++)
+				c[j * q + k] = (hessian[j * q + k] + hessian[k * q + j]) / 2 +
+					       (j == k ? ridge : 0);
+		rc = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, c, size);
+		ridge = ridge > 0 ? ridge * 4 : .1;
+	}
+	if (!rc)
+		rc = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, c, size);
+	if (!rc)
+		rc = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, c, size);
+	free(hessian);
+	if (!rc)
+		return c;
+	free(c);
+	return NULL;
+}
+
 static int search_run(struct gp *g, const struct gp_spec *spec, const double *y, struct err *err)
 {
 	struct search s;
@@ -276,6 +327,8 @@ static int search_run(struct gp *g, const struct gp_spec *spec, const double *y,
 		}
 	}
 	if (isfinite(least)) {
+		if (!spec->from)
+			g->spread = find_spread(&s, best);
 		evaluate(&s, best, gradient);
 		for (size_t j = 0; j < s.p; j++)
 			g->scale[j] = exp(best[j]);
@@ -351,6 +404,7 @@ static void gp_init(struct gp *g, const struct gp_spec *spec, const double *x, s
 	g->words = mem_zalloc(p, sizeof(bool));
 	if (spec->words)
 		memcpy(g->words, spec->words, p * sizeof(bool));
+	g->y = mem_zalloc(n, sizeof(double));
 	g->scale = mem_alloc(p, sizeof(double));
 	g->factor = mem_alloc(n * n, sizeof(double));
 	g->alpha = mem_alloc(n, sizeof(double));
@@ -361,7 +415,6 @@ static void gp_init(struct gp *g, const struct gp_spec *spec, const double *x, s
 int gp_fit_spec(struct gp *g, const struct gp_spec *spec, const double *x, const double *y,
 	size_t n, size_t p, struct err *err)
 {
-	double *centred;
 	int rc = 0;
 
 	*g = (struct gp){0};
@@ -371,21 +424,19 @@ int gp_fit_spec(struct gp *g, const struct gp_spec *spec, const double *x, const
 			"trials of %zu",
 			MIN_ROWS, GP_MAX_ROWS, n, p);
 	gp_init(g, spec, x, n, p);
-	centred = mem_alloc(n, sizeof(double));
 	for (size_t i = 0; i < n; i++)
 		g->mean += y[i] / (double)n;
 	for (size_t i = 0; i < n; i++)
-		centred[i] = y[i] - g->mean;
+		g->y[i] = y[i] - g->mean;
 	if (spec->from && spec->keep) {
 		memcpy(g->scale, spec->from->scale, p * sizeof(double));
 		g->signal = spec->from->signal;
 		g->noise = spec->from->noise;
 	} else {
-		rc = search_run(g, spec, centred, err);
+		rc = search_run(g, spec, g->y, err);
 	}
 	if (!rc)
-		rc = settle(g, centred, err);
-	free(centred);
+		rc = settle(g, g->y, err);
 	if (rc)
 		gp_release(g);
 	return rc;
@@ -401,6 +452,8 @@ void gp_release(struct gp *g)
 {
 	free(g->x);
 	free(g->words);
+	free(g->y);
+	free(g->spread);
 	free(g->scale);
 	free(g->factor);
 	free(g->alpha);
@@ -489,18 +542,43 @@ static size_t factorise(
 	return rank;
 }
 
-int gp_draw(const struct gp *g, const double *x, size_t m, size_t draws, struct rng *rng,
-	double *out, struct err *err)
+/* The same trials with hyperparameters drawn from what is known of them. */
+static int vary(struct gp *out, const struct gp *g, struct rng *rng)
 {
-	double *k, *mean, *f, *z;
+	size_t q = g->p + 1;
+	double *z = mem_alloc(2 * q, sizeof(double)), *theta = z + q, chi = 0;
+	struct search bounds = {.p = g->p, .q = q};
+	struct gp at = {.scale = theta};
+	int rc;
+
+	for (size_t j = 0; j < q; j++)
+		z[j] = rng_normal(rng);
+	for (size_t j = 0; j < q; j++) {
+		double v =
+			log(j < g->p ? g->scale[j] : g->noise * g->noise / g->signal / g->signal);
+
+		for (size_t k = 0; k <= j; k++)
+			v += g->spread[k * q + j] * z[k];
+		theta[j] = exp(bound(&bounds, j, v));
+	}
+	for (size_t i = 0; i < g->n; i++)
+		chi += pow(rng_normal(rng), 2) / (double)g->n;
+	at.signal = g->signal / sqrt(chi);
+	at.noise = at.signal * sqrt(theta[g->p]);
+	rc = gp_fit_spec(out, &(struct gp_spec){.words = g->words, .from = &at, .keep = true}, g->x,
+		g->y, g->n, g->p, NULL);
+	if (!rc)
+		out->mean += g->mean;
+	free(z);
+	return rc;
+}
+
+static void draw(
+	const struct gp *g, const double *x, size_t m, size_t draws, struct rng *rng, double *out)
+{
+	double *k = cross(g, x, m), *mean = mem_alloc(m, sizeof(double)), *f, *z;
 	size_t rank;
 
-	if (m > GP_MAX_POINTS)
-		return err_set(err, ERR_INPUT,
-			"functions can be drawn at %d points at most, not at %zu; ask for fewer",
-			GP_MAX_POINTS, m);
-	k = cross(g, x, m);
-	mean = mem_alloc(m, sizeof(double));
 	for (size_t c = 0; c < m; c++)
 		mean[c] = g->mean + cblas_ddot((int)g->n, k + c * g->n, 1, g->alpha, 1);
 	whiten(g, k, m);
@@ -517,5 +595,31 @@ int gp_draw(const struct gp *g, const double *x, size_t m, size_t draws, struct 
 	free(f);
 	free(mean);
 	free(k);
+}
+
+int gp_draw(const struct gp *g, const double *x, size_t m, size_t draws, struct rng *rng,
+	double *out, struct err *err)
+{
+	if (m > GP_MAX_POINTS)
+		return err_set(err, ERR_INPUT,
+			"functions can be drawn at %d points at most, not at %zu; ask for fewer",
+			GP_MAX_POINTS, m);
+	if (!g->spread) {
+		draw(g, x, m, draws, rng, out);
+		return 0;
+	}
+	for (size_t i = 0; i < MEMBERS; i++) {
+		size_t from = i * draws / MEMBERS, to = (i + 1) * draws / MEMBERS;
+		struct gp member;
+
+		if (to == from)
+			continue;
+		if (vary(&member, g, rng)) {
+			draw(g, x, m, to - from, rng, out + from * m);
+			continue;
+		}
+		draw(&member, x, m, to - from, rng, out + from * m);
+		gp_release(&member);
+	}
 	return 0;
 }

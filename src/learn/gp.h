@@ -22,10 +22,15 @@ struct gp {
 	double *x;            /* n × p, standardised to [0, 1] by the caller */
 	bool *words;          /* p: values are names, equal or not, at a distance of 1 */
 	double mean;          /* of y, constant */
+	double *y;            /* n, less the mean */
 	double *scale;        /* p: length scales; large: the factor does not matter */
 	double signal, noise; /* standard deviations */
-	double *factor;       /* n × n: Cholesky factor of K + noise² I, lower, column-major */
-	double *alpha;        /* n */
+	/* How sure the hyperparameters are: lower Cholesky factor of the covariance, p + 1 squared,
+	 * of the logarithms of the length scales and of noise² / signal² (Laplace's approximation);
+	 * NULL where they were given. */
+	double *spread;
+	double *factor; /* n × n: Cholesky factor of K + noise² I, lower, column-major */
+	double *alpha;  /* n */
 	double log_likelihood;
 	double *loo, *loo_sd; /* n: leave-one-out predictions of y, and their deviations */
 };
@@ -49,7 +54,8 @@ void gp_release(struct gp *g);
 void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, double *sd);
 
 /* `draws` functions drawn from the posterior at m points (m ≤ GP_MAX_POINTS): draws × m. For
- * intervals of anything that is computed from the function. */
+ * intervals of anything that is computed from the function. Hyperparameters are drawn too, where
+ * they were searched for: few trials leave them unsure, and intervals that forget it too narrow. */
 int gp_draw(const struct gp *g, const double *x, size_t m, size_t draws, struct rng *rng,
 	double *out, struct err *err);
 

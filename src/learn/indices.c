@@ -1,18 +1,21 @@
 /*
- * Points are two Latin hypercubes A and B, for each factor A with that factor from B, and for each
- * pair A with both from B. The prediction is cheap, so the point estimates are taken over many
- * points; drawn functions are looked at in fewer, and moved by what the prediction's own index
- * differs between the many points and the few.
+ * The prediction is a sum of products of functions of one factor each, so its own indices come from
+ * integrals over one factor at a time, without sampling. Drawn functions are looked at in points:
+ * two Latin hypercubes A and B, for each factor A with that factor from B, and for each pair A with
+ * both from B; and moved by what the prediction's indices in those points differ from its own.
  */
 #include "learn/indices.h"
 
+#include <cblas.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
-enum { MAX_FACTORS = 20, BLOCK = 1024, LEAST_BASE = 8, PAIR_PART = 4 };
+/* NODES: of the integrals over one factor. */
+enum { MAX_FACTORS = 20, BLOCK = 1024, LEAST_BASE = 8, PAIR_PART = 4, NODES = 64 };
 
 /* Where the function is looked at: A, B, then a block of `base` a factor, then one of `few` a pair.
  */
@@ -117,8 +120,8 @@ static void estimate(struct shares *s, const struct plan *plan, const double *f)
 			first += b[i] * (ab[i] - f[i]);
 			total += (f[i] - ab[i]) * (f[i] - ab[i]) / 2;
 		}
-		s->first[j] = first / (double)base / s->variance;
-		s->total[j] = total / (double)base / s->variance;
+		s->first[j] = s->variance > 0 ? first / (double)base / s->variance : 0;
+		s->total[j] = s->variance > 0 ? total / (double)base / s->variance : 0;
 	}
 	for (size_t j = 0; j < p; j++)
 		for (size_t k = j + 1; k < p; k++, both += plan->few) {
@@ -130,7 +133,8 @@ static void estimate(struct shares *s, const struct plan *plan, const double *f)
 
 				sum += d * d / 4;
 			}
-			s->pair[j * p + k] = sum / (double)plan->few / s->variance;
+			s->pair[j * p + k] =
+				s->variance > 0 ? sum / (double)plan->few / s->variance : 0;
 		}
 }
 
@@ -146,6 +150,95 @@ static void estimate_mean(struct shares *s, const struct plan *plan, const struc
 		f[i] -= g->mean;
 	estimate(s, plan, f);
 	free(f);
+}
+
+/* Moments of the prediction's parts: for factor j, mean[j * n + t] of row t's correlation with a
+ * value, and square[j * n² + …], of the product of two rows' correlations. */
+struct moments {
+	size_t n, p;
+	double *mean, *square;
+};
+
+static void moments_init(struct moments *m, const struct gp *g)
+{
+	size_t n = g->n;
+	double *k = mem_alloc(n * NODES, sizeof(double)), *sorted = mem_alloc(n, sizeof(double));
+
+	*m = (struct moments){.n = n, .p = g->p};
+	m->mean = mem_zalloc(n * g->p, sizeof(double));
+	m->square = mem_zalloc(n * n * g->p, sizeof(double));
+	for (size_t j = 0; j < g->p; j++) {
+		for (size_t t = 0; t < n; t++)
+			sorted[t] = g->x[t * g->p + j];
+		qsort(sorted, n, sizeof(double), ascending);
+		for (size_t v = 0; v < NODES; v++) {
+			double u = ((double)v + .5) / NODES;
+			double value = g->words[j] ? sorted[(size_t)(u * (double)n)] : u;
+
+			for (size_t t = 0; t < n; t++) {
+				double at = g->x[t * g->p + j];
+				double d = (g->words[j] ? at != value : at - value) / g->scale[j];
+
+				k[v * n + t] = exp(-.5 * d * d);
+				m->mean[j * n + t] += k[v * n + t] / NODES;
+			}
+		}
+		cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)n, NODES, 1. / NODES, k,
+			(int)n, 0, m->square + j * n * n, (int)n);
+	}
+	free(sorted);
+	free(k);
+}
+
+/* The variance of what is left of the prediction when it is averaged over the factors in `over`. */
+static double variance_without(const struct moments *m, const struct gp *g, const bool *over)
+{
+	size_t n = m->n;
+	double sum = 0, mean = 0, scale = g->signal * g->signal;
+
+	for (size_t t = 0; t < n; t++) {
+		double alone = g->alpha[t] * scale;
+
+		for (size_t j = 0; j < m->p; j++)
+			alone *= m->mean[j * n + t];
+		mean += alone;
+		for (size_t s = 0; s <= t; s++) {
+			double part = g->alpha[t] * g->alpha[s] * scale * scale * (s < t ? 2 : 1);
+
+			for (size_t j = 0; j < m->p; j++)
+				part *= over[j] ? m->mean[j * n + t] * m->mean[j * n + s]
+						: m->square[j * n * n + s * n + t];
+			sum += part;
+		}
+	}
+	return fmax(0, sum - mean * mean);
+}
+
+/* The prediction's own indices. */
+static void work_out(struct shares *s, const struct gp *g)
+{
+	struct moments m;
+	bool over[MAX_FACTORS] = {0};
+	size_t p = g->p;
+
+	moments_init(&m, g);
+	s->variance = variance_without(&m, g, over);
+	for (size_t j = 0; s->variance > 0 && j < p; j++) {
+		over[j] = true;
+		s->total[j] = 1 - variance_without(&m, g, over) / s->variance;
+		for (size_t k = 0; k < j; k++) {
+			over[k] = true;
+			s->pair[k * p + j] = s->total[j] + s->total[k] - 1 +
+					     variance_without(&m, g, over) / s->variance;
+			over[k] = false;
+		}
+		for (size_t k = 0; k < p; k++)
+			over[k] = k != j;
+		s->first[j] = variance_without(&m, g, over) / s->variance;
+		memset(over, 0, sizeof(over));
+	}
+	free(m.mean);
+	free(m.square);
 }
 
 static double clip(double v)
@@ -217,7 +310,7 @@ static void indices_init(struct indices *out, size_t p, size_t draws)
 /* As many points as the draws may have. */
 static size_t fitting_base(size_t p, size_t base)
 {
-	size_t b = base / 4;
+	size_t b = base;
 
 	while (b > LEAST_BASE && b * (p + 2) + b / PAIR_PART * p * (p - 1) / 2 > GP_MAX_POINTS)
 		b--;
@@ -250,7 +343,7 @@ static void conclude(
 int indices_of_gp(struct indices *out, const struct gp *g, double confidence, size_t base,
 	size_t draws, uint64_t seed, struct err *err)
 {
-	struct plan large, small;
+	struct plan small;
 	struct shares many;
 	struct rng rng;
 	double *columns;
@@ -264,11 +357,10 @@ int indices_of_gp(struct indices *out, const struct gp *g, double confidence, si
 			MAX_FACTORS, g->p, draws);
 	rng_seed(&rng, seed, 21);
 	indices_init(out, g->p, draws);
-	plan_init(&large, g, base < LEAST_BASE ? LEAST_BASE : base, &rng);
 	plan_init(&small, g, fitting_base(g->p, base), &rng);
 	shares_init(&many, g->p);
 	columns = mem_alloc(g->p * (g->p + 2) * draws, sizeof(double));
-	estimate_mean(&many, &large, g);
+	work_out(&many, g);
 	rc = draw_all(out, g, &small, &many, columns, &rng, err);
 	if (!rc)
 		conclude(out, &many, columns, confidence);
@@ -277,7 +369,6 @@ int indices_of_gp(struct indices *out, const struct gp *g, double confidence, si
 	free(columns);
 	free(many.first);
 	free(small.x);
-	free(large.x);
 	return rc;
 }
 

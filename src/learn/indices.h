@@ -25,9 +25,9 @@ struct indices {
 	double *draw_variance, *draw_total;
 };
 
-/* confidence .95; draws of the posterior (200), `base` points of the design (256: evaluates p + 2
- * times so many, and a quarter of them for each pair; the draws fewer where GP_MAX_POINTS says so).
- * ERR_INPUT for more than 20 factors. */
+/* confidence .95; draws of the posterior (200), each looked at in p + 2 times `base` points (64),
+ * and a quarter of `base` for each pair; fewer where that is more than GP_MAX_POINTS. ERR_INPUT for
+ * more than 20 factors. */
 int indices_of_gp(struct indices *out, const struct gp *g, double confidence, size_t base,
 	size_t draws, uint64_t seed, struct err *err);
 void indices_release(struct indices *x);

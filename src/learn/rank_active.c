@@ -3,8 +3,9 @@
  * see best: a straight effect (partial t of the linear model), one that bends (partial F of its
  * line and square in a model of all lines and squares), one that depends on other factors (partial
  * F of all its terms in a second-order model), and any shape at all (the forest predicts unseen
- * rows better for knowing it). Each gets a share of the level, and Holm's procedure (1979) over the
- * factors keeps the chance of naming any that does nothing.
+ * rows better for knowing it; where the Gaussian process is preferred, it is worse without it).
+ * Each gets a share of the level, and Holm's procedure (1979) over the factors keeps the chance of
+ * naming any that does nothing.
  */
 #include "learn/rank_work.h"
 
@@ -213,9 +214,20 @@ void rank_active(const struct rank_work *w, struct rank_result *r, const struct 
 	polynomial_tests(w, false, tests[BENT]);
 	polynomial_tests(w, true, tests[CROSSED]);
 	forest_tests(w, whole, tests[SHAPE]);
-	for (size_t j = 0; j < w->p; j++)
+	if (r->preferred == RANK_GP)
+		rank_gp_tests(w, tests[SHAPE]);
+	for (size_t j = 0; j < w->p;
+		j++) /* its companion takes its place: no evidence against it */
+		if (rank_entangled(whole, w->data->n, j))
+			tests[SHAPE][j] = NAN;
+	for (size_t j = 0; j < w->p; j++) {
 		p[j] = combine((double[TESTS]){
 			tests[STRAIGHT][j], tests[BENT][j], tests[CROSSED][j], tests[SHAPE][j]});
+		/* what the polynomials leave over takes the shape of products of factors at a few
+		 * evenly laid points: the better model has to agree */
+		if (r->preferred == RANK_GP && !isnan(tests[SHAPE][j]))
+			p[j] = fmax(p[j], tests[SHAPE][j]);
+	}
 	adjust(p, w->p);
 	for (size_t j = 0; j < w->p; j++) {
 		r->factors[j].p_active = p[j];

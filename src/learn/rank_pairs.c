@@ -92,8 +92,7 @@ static int condition(
 	if (!rc) {
 		out->z = contrast / sqrt(summary_variance(cross, DRAWS));
 		for (int i = 0; i < 2; i++)
-			out->interval[i] =
-				rank_draws_interval(part[i], DRAWS, w->spec.confidence, out->at[i]);
+			out->interval[i] = rank_gp_interval(w, part[i], DRAWS, out->at[i]);
 	}
 	free(f);
 	free(x);
@@ -212,8 +211,8 @@ static void keep(const struct rank_work *w, struct rank_result *r, size_t a, siz
 int rank_pairs(const struct rank_work *w, struct rank_result *r, struct err *err)
 {
 	double pairs = (double)r->n_active * ((double)r->n_active - 1) / 2;
-	double least = dist_t_quantile(1 - (1 - w->spec.confidence) / 2 / fmax(1, pairs),
-		fmax(3, (double)w->n - (double)w->p - 1));
+	double least = rank_gp_widen(w) *
+		       dist_normal_quantile(1 - (1 - w->spec.confidence) / 2 / fmax(1, pairs));
 
 	for (size_t strong = 0; strong < r->n_active; strong++)
 		for (size_t weak = strong + 1; weak < r->n_active; weak++) {

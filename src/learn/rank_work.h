@@ -128,8 +128,11 @@ int rank_gp_importance(struct rank_work *w, struct rank_result *r, struct err *e
 /* The difference of two factors' importances over its posterior's deviation. */
 double rank_gp_difference(const struct rank_work *w, size_t a, size_t b);
 int rank_gp_effect(const struct rank_work *w, struct rank_factor *f, size_t j, struct err *err);
-/* Quantiles of n draws, widened to hold the point estimate; sorts v. */
-struct interval rank_draws_interval(double *v, size_t n, double confidence, double point);
+/* p-values of each factor: is the process worse without it? */
+void rank_gp_tests(const struct rank_work *w, double *p_values);
+/* An interval around the point estimate from n draws, and how much wider than they are; sorts v. */
+struct interval rank_gp_interval(const struct rank_work *w, double *v, size_t n, double point);
+double rank_gp_widen(const struct rank_work *w);
 
 /* rank_pairs.c: after rank_groups(), where the Gaussian process is preferred. */
 int rank_pairs(const struct rank_work *w, struct rank_result *r, struct err *err);
