@@ -257,7 +257,9 @@ static void rfecv_panel(struct str *out, const struct rank_result *r)
 static void fit_table_row(
 	struct str *out, const struct rank_result *r, const char *name, enum rank_model model)
 {
-	const struct rank_fit *fit = model == RANK_FOREST ? &r->forest : &r->linear;
+	const struct rank_fit *fit = model == RANK_GP       ? &r->gp
+				     : model == RANK_FOREST ? &r->forest
+							    : &r->linear;
 
 	str_addf(out, "<tr%s><th scope=\"row\">%s%s</th><td>",
 		model == r->preferred ? " class=\"best\"" : "", name,
@@ -284,6 +286,8 @@ static void fit_table(struct str *out, const struct rank_result *r)
 		r->spec.splits);
 	fit_table_row(out, r, "linear model", RANK_LINEAR);
 	fit_table_row(out, r, "forest", RANK_FOREST);
+	if (r->gp.predicted)
+		fit_table_row(out, r, "Gaussian process", RANK_GP);
 	if (!isnan(r->little_r2)) {
 		str_add(out, "<tr><th scope=\"row\">Little’s law</th><td>");
 		phrase_r2(out, r->little_r2);
@@ -299,6 +303,7 @@ void html_fit(struct str *out, const struct report_page *page)
 						   r->linear.holdout, &r->linear, r->linear.r2},
 		{"Forest", "forest", r->forest.predicted, r->forest.holdout, &r->forest,
 			r->forest.r2},
+		{"Gaussian process", "process", r->gp.predicted, r->gp.holdout, &r->gp, r->gp.r2},
 		{"Little’s law", "little", r->little_predicted, NULL, NULL, r->little_r2}};
 	size_t n = sizeof(panels) / sizeof(panels[0]), stride = dot_stride(r, n);
 	size_t *trials = html_row_trials(page);

@@ -156,6 +156,27 @@ static void titles(struct str *out, const struct rank_result *r)
 	str_add(out, "</th></tr></thead>\n");
 }
 
+/* Pairs of factors that depend on each other, in words. */
+static void pairs_part(struct str *out, const struct rank_result *r)
+{
+	if (!r->n_pairs)
+		return;
+	str_add(out, "<h3>Together</h3>\n<ul class=\"pairs\">\n");
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		const struct rank_pair *p = &r->pairs[i];
+		struct interval percent = {100 * p->interval.low, 100 * p->interval.high};
+
+		str_add(out, "<li>");
+		str_add_html(out, p->sentence);
+		str_add(out, " <span class=\"ci\">Together they make up ");
+		phrase_percent(out, 100 * p->share, &percent, false);
+		str_add(out, "&#160;% of the variation ");
+		phrase_interval(out, &percent, false);
+		str_add(out, ".</span></li>\n");
+	}
+	str_add(out, "</ul>\n");
+}
+
 void html_ranking(struct str *out, const struct report_page *page)
 {
 	const struct rank_result *r = page->rank;
@@ -184,7 +205,9 @@ void html_ranking(struct str *out, const struct report_page *page)
 		factor_row(out, r, i);
 	str_add(out, "<tr class=\"scale\"><td></td><td></td><td class=\"chart\">");
 	svg_bar_scale(out, longest(r));
-	str_add(out, "</td><td colspan=\"4\"></td></tr>\n</tbody></table></div>\n</section>\n");
+	str_add(out, "</td><td colspan=\"4\"></td></tr>\n</tbody></table></div>\n");
+	pairs_part(out, r);
+	str_add(out, "</section>\n");
 }
 
 static void p_value(struct str *out, double p)

@@ -223,12 +223,16 @@ const char *phrase_verb(const struct rank_result *r, bool several)
 
 const char *phrase_model(enum rank_model model)
 {
-	return model == RANK_FOREST ? "forest" : "linear model";
+	return model == RANK_GP       ? "Gaussian process"
+	       : model == RANK_FOREST ? "forest"
+				      : "linear model";
 }
 
 const struct rank_fit *phrase_fit(const struct rank_result *r)
 {
-	return r->preferred == RANK_FOREST ? &r->forest : &r->linear;
+	return r->preferred == RANK_GP       ? &r->gp
+	       : r->preferred == RANK_FOREST ? &r->forest
+					     : &r->linear;
 }
 
 double phrase_quality(const struct rank_result *r)

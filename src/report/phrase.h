@@ -54,7 +54,7 @@ void phrase_end(struct str *out, const struct rank_factor *f, bool high);
 
 /* "limits" where more is better, else "drives"; without the s for several factors. */
 const char *phrase_verb(const struct rank_result *r, bool several);
-const char *phrase_model(enum rank_model model);                /* "linear model", "forest" */
+const char *phrase_model(enum rank_model model);                /* "linear model", "forest" … */
 const struct rank_fit *phrase_fit(const struct rank_result *r); /* of the preferred model */
 /* R² that the preferred model is judged by: over the splits, else on the holdout. */
 double phrase_quality(const struct rank_result *r);

@@ -73,6 +73,8 @@ static void add_fit(struct str *out, const struct term *term, const struct rank_
 	column(&t, term, TABLE_RIGHT, "MSE holdout");
 	fit_row(&t, term, "linear model", r->preferred == RANK_LINEAR, &r->linear);
 	fit_row(&t, term, "forest", r->preferred == RANK_FOREST, &r->forest);
+	if (r->gp.predicted)
+		fit_row(&t, term, "Gaussian process", r->preferred == RANK_GP, &r->gp);
 	if (!isnan(r->little_r2)) {
 		str_add(&text, "Little's law");
 		put(&t, term, &text, false);
@@ -327,6 +329,18 @@ static void add_verdict(struct str *out, const struct term *term, const struct r
 	verdict_release(&v);
 }
 
+static void add_pairs(struct str *out, const struct term *term, const struct rank_result *r)
+{
+	struct str text = STR_INIT;
+
+	verdict_pairs(&text, r);
+	if (text.len) {
+		str_add_char(out, '\n');
+		add_prose(out, term, &text);
+	}
+	str_release(&text);
+}
+
 void report_rank(struct str *out, const struct term *term, const struct rank_result *r)
 {
 	struct str text = STR_INIT;
@@ -347,6 +361,7 @@ void report_rank(struct str *out, const struct term *term, const struct rank_res
 	add_legend(out, term, r);
 	str_add_char(out, '\n');
 	add_verdict(out, term, r);
+	add_pairs(out, term, r);
 	add_warnings(out, term, r);
 	str_release(&text);
 }

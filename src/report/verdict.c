@@ -15,6 +15,7 @@
 
 enum {
 	NAMED = 4,      /* factors named in one list, the rest are counted */
+	PAIRS = 3,      /* and pairs of factors */
 	NEGLIGIBLE = 5, /* percent: an interval within it is "does not matter" */
 	/* fewer trials than this a factor, or in all, are a first indication only */
 	TRIALS_A_FACTOR = 3,
@@ -459,6 +460,15 @@ void verdict_release(struct verdict *v)
 {
 	str_release(&v->head);
 	str_release(&v->rest);
+}
+
+void verdict_pairs(struct str *out, const struct rank_result *r)
+{
+	for (size_t i = 0; i < r->n_pairs && i < PAIRS; i++)
+		str_addf(out, "%s%s", i ? " " : "Together: ", r->pairs[i].sentence);
+	if (r->n_pairs > PAIRS)
+		str_addf(out, " And %zu more pair%s.", r->n_pairs - PAIRS,
+			r->n_pairs > PAIRS + 1 ? "s" : "");
 }
 
 void report_verdict(struct str *out, const struct rank_result *r)

@@ -14,6 +14,10 @@ struct verdict {
 void verdict_build(struct verdict *v, const struct rank_result *r);
 void verdict_release(struct verdict *v);
 
+/* Which factors depend on each other: "Together: x matters only when y is high: …"; nothing where
+ * none were found to. At most three pairs, the others are counted. */
+void verdict_pairs(struct str *out, const struct rank_result *r);
+
 /* Where the response is not moved one way between the ends of the factor's range: says where it is
  * highest and lowest, "highest at 9, 40 % lower at 1", and returns true. */
 bool verdict_bend(struct str *out, const struct rank_result *r, const struct rank_factor *f);
