@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """how often a study names the right factor, and how long it takes, against the seed's 500 trials of 21 s
 
-    bench/study.py [--studies N] [--real N] [--no-simulated]
+    bench/study.py [--studies N] [--noise X] [--real N] [--no-simulated]
 
 First the ten regimes of tests/unit/lab_studies.c on a model of the lab, N (100) seeded studies each with
-trials: auto: how often the limiting factor is named, and the trials that it took. A trial costs warmup +
-duration; by default 1 s + 3 s, in examples/mixed.yaml .7 s + 1.8 s. Then N (1) real studies, each with another
-seed: `culprit find` with examples/mixed.yaml, trials: auto, from its start to its end, the confirmation
-included. The seed's experiment had 500 trials of 21 s: 10,500 s. Prints Markdown.
+trials: auto: how often the limiting factor is named, and the trials that it took. --noise: standard deviation
+of the logarithm of a trial's rate (.02). A trial costs warmup + duration; by default 1 s + 3 s, in
+examples/mixed.yaml .7 s + 1.8 s. Then N (1) real studies, each with another seed: `culprit find` with
+examples/mixed.yaml, trials: auto, from its start to its end, the confirmation included. The seed's experiment
+had 500 trials of 21 s: 10,500 s. Prints Markdown.
 """
 import argparse
 import json
@@ -30,11 +31,12 @@ DEFAULT_S, EXAMPLE_S = 1 + 3, .7 + 1.8  # warmup + duration: docs/study-files.md
 TRUTH = "fraction_io_bound"             # of the example; the first regime says why
 
 
-def simulated(studies):
+def simulated(studies, noise):
     print("| regime | first, second total effect | right | undecided | wrong | settled | trials, median (range) |"
           f" at {DEFAULT_S} s a trial | the seed's / it | at {EXAMPLE_S} s | the seed's / it |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
-    drive = subprocess.Popen([BUILD / "bench/study_drive", str(studies)], stdout=subprocess.PIPE, text=True)
+    drive = subprocess.Popen([BUILD / "bench/study_drive", str(studies), str(noise)], stdout=subprocess.PIPE,
+                             text=True)
     everything, learning = [], 0
     for line in drive.stdout:
         regime = json.loads(line)
@@ -99,11 +101,12 @@ def real(seed):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--studies", type=int, default=100)
+    options.add_argument("--noise", type=float, default=.02)
     options.add_argument("--real", type=int, default=1)
     options.add_argument("--no-simulated", action="store_true")
     args = options.parse_args()
     if not args.no_simulated:
-        simulated(args.studies)
+        simulated(args.studies, args.noise)
     if args.real:
         print("| seed | named | right | trials | of the confirmation | disturbed | wall | the seed's / it |")
         print("| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |", flush=True)

@@ -1,7 +1,7 @@
 /*
  * Simulated studies with trials: auto, counted (bench/study.py):
  *
- *     study_drive [STUDIES [REGIME]]
+ *     study_drive [STUDIES [NOISE [REGIME]]]
  *
  * One JSON object a regime: its name, the total-effect indices, and for each study its verdict
  * (r, u, w), whether it was settled, and its trials.
@@ -13,7 +13,7 @@
 #include "base/num.h"
 #include "lab_studies.h"
 
-static void run(const struct lab_study *s, int64_t studies)
+static void run(const struct lab_study *s, int64_t studies, double noise)
 {
 	static const char *const WORDS[] = {"right", "undecided", "wrong"};
 	json_t *outcomes = json_array(), *indices = json_object(), *all;
@@ -25,7 +25,7 @@ static void run(const struct lab_study *s, int64_t studies)
 		json_object_set_new(indices, s->factors[j].name, json_real(total[j]));
 	begin = clock_now_ns();
 	for (int64_t seed = 1; seed <= studies; seed++) {
-		struct lab_outcome o = lab_study_run(s, (uint64_t)seed);
+		struct lab_outcome o = lab_study_run(s, noise, (uint64_t)seed);
 
 		json_array_append_new(outcomes,
 			json_pack("{s:s, s:b, s:I}", "verdict", WORDS[o.verdict], "settled",
@@ -42,13 +42,16 @@ static void run(const struct lab_study *s, int64_t studies)
 int main(int argc, char **argv)
 {
 	int64_t studies = 100, only = -1;
+	double noise = .02;
 
 	if (argc > 1 && num_parse_int(argv[1], 1, 1000000, "studies", &studies, NULL))
 		return 2;
-	if (argc > 2 && num_parse_int(argv[2], 0, LAB_STUDIES - 1, "regime", &only, NULL))
+	if (argc > 2 && num_parse_real(argv[2], 0, 10, "noise", &noise, NULL))
+		return 2;
+	if (argc > 3 && num_parse_int(argv[3], 0, LAB_STUDIES - 1, "regime", &only, NULL))
 		return 2;
 	for (int i = 0; i < LAB_STUDIES; i++)
 		if (only < 0 || i == only)
-			run(&LAB_STUDY_LIST[i], studies);
+			run(&LAB_STUDY_LIST[i], studies, noise);
 	return 0;
 }

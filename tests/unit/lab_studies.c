@@ -140,7 +140,7 @@ static double value_of(const struct lab_study_factor *f, double u)
 }
 
 /* The rate at a point of the unit cube; without noise where there is no generator. */
-static double respond(const struct lab_study *s, const double *u, struct rng *rng)
+static double respond(const struct lab_study *s, const double *u, double noise, struct rng *rng)
 {
 	struct lab_model m;
 
@@ -150,6 +150,7 @@ static double respond(const struct lab_study *s, const double *u, struct rng *rn
 			abort(); /* a slip in the table above */
 	for (size_t j = 0; j < lab_study_factors(s); j++)
 		lab_model_set(&m, s->factors[j].name, value_of(&s->factors[j], u[j]));
+	m.noise = noise;
 	return rng ? lab_model_trial(&m, rng) : lab_model_rate(&m);
 }
 
@@ -163,7 +164,7 @@ double lab_study_indices(const struct lab_study *s, bool logarithm, double total
 		abort();
 	memset(total, 0, p * sizeof(double));
 	for (size_t i = 0; i < POINTS; i++) {
-		double *a = u + i * 2 * p, *b = a + p, y = respond(s, a, NULL);
+		double *a = u + i * 2 * p, *b = a + p, y = respond(s, a, 0, NULL);
 
 		y = logarithm ? log(y) : y;
 		mean += y / POINTS;
@@ -172,7 +173,7 @@ double lab_study_indices(const struct lab_study *s, bool logarithm, double total
 			double own = a[j], d;
 
 			a[j] = b[j];
-			d = respond(s, a, NULL);
+			d = respond(s, a, 0, NULL);
 			d = y - (logarithm ? log(d) : d);
 			a[j] = own;
 			total[j] += d * d / 2 / POINTS;
@@ -225,7 +226,7 @@ static enum lab_verdict verdict_of(const struct lab_study *s, const struct rank_
 	return named && right == named ? LAB_RIGHT : LAB_UNDECIDED;
 }
 
-struct lab_outcome lab_study_run(const struct lab_study *s, uint64_t seed)
+struct lab_outcome lab_study_run(const struct lab_study *s, double noise, uint64_t seed)
 {
 	size_t p = lab_study_factors(s), most = lab_study_most(p);
 	double *u = mem_alloc(most * p, sizeof(double)), *y = mem_alloc(most, sizeof(double));
@@ -245,7 +246,7 @@ struct lab_outcome lab_study_run(const struct lab_study *s, uint64_t seed)
 
 		to = to < most ? to : most;
 		for (; out.trials < to; out.trials++)
-			y[out.trials] = respond(s, u + out.trials * p, &rng);
+			y[out.trials] = respond(s, u + out.trials * p, noise, &rng);
 		take(&data, s, u, y, out.trials, p);
 		spec.seed = seed;
 		spec.confidence = CONFIDENCE;

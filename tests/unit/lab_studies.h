@@ -55,8 +55,9 @@ struct lab_outcome {
 	size_t trials;
 };
 
-/* One study from beginning to end. Aborts where the learning refuses a table. */
-struct lab_outcome lab_study_run(const struct lab_study *s, uint64_t seed);
+/* One study from beginning to end; noise: standard deviation of a trial's logarithm (.02:
+ * lab_model.h). Aborts where the learning refuses a table. */
+struct lab_outcome lab_study_run(const struct lab_study *s, double noise, uint64_t seed);
 
 /* The trials after which trials: auto looks, and the most that it runs for so many factors. */
 size_t lab_study_next_look(size_t n);

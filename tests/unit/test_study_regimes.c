@@ -121,7 +121,7 @@ START_TEST(the_right_factor_is_named)
 		int n = studies_of(i), misses = 0, wrong = 0;
 
 		for (int seed = 1; seed <= n; seed++) {
-			struct lab_outcome o = lab_study_run(s, (uint64_t)seed);
+			struct lab_outcome o = lab_study_run(s, .02, (uint64_t)seed);
 
 			misses += o.verdict != LAB_RIGHT;
 			wrong += o.verdict == LAB_WRONG;
