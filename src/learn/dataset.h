@@ -36,7 +36,7 @@ struct dataset {
 	X("max_ms", "ms")                                                                          \
 	X("cpu_ms_per_request", "ms")                                                              \
 	X("peak_memory_mb", "MB")                                                                  \
-	X("switches_per_request", "")                                                              \
+	X("switches_per_request", "switches")                                                      \
 	X("error_percent", "%")
 /* … and what else stands beside the factors. */
 #define DATASET_NOTES(X) X("trial") X("started") X("status") X("connections") X("note")

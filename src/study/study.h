@@ -103,7 +103,7 @@ struct study {
 	X("max_ms", "ms", "longest latency")                                                       \
 	X("cpu_ms_per_request", "ms", "CPU time of the service for one answer")                    \
 	X("peak_memory_mb", "MB", "most resident memory of the service, all processes")            \
-	X("switches_per_request", "", "context switches of the service for one answer")            \
+	X("switches_per_request", "switches", "context switches of the service for one answer")    \
 	X("error_percent", "%", "requests that failed")
 
 /*
