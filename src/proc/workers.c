@@ -196,15 +196,20 @@ static bool handles_signals(pid_t pid)
 	return false;
 }
 
-static bool is_alive(pid_t pid)
+static int no_handlers(const struct crew *c, struct err *err)
 {
-	struct process p;
+	char command[96];
 
-	return process_read(pid, &p) && p.state != 'Z' && p.state != 'X';
+	return err_set(err, ERR_SERVICE,
+		"process %d (%s) does not handle SIGTTIN and SIGTTOU, by which workers are added "
+		"and taken away, so they were not sent; gunicorn and culprit's labs do, for "
+		"another service give the number of workers by an argument",
+		(int)c->master, process_command(c->master, command, sizeof(command)));
 }
 
 static int check_master(struct crew *c, unsigned n, struct err *err)
 {
+	struct process process;
 	char command[96];
 
 	if (!n || n > MAX_WORKERS)
@@ -215,7 +220,7 @@ static int check_master(struct crew *c, unsigned n, struct err *err)
 			"no process of the service listens on its port, so there is no master to "
 			"send SIGTTIN and SIGTTOU to; for a service without one, give the number "
 			"of workers by an argument or a variable of the environment");
-	if (!is_alive(c->master))
+	if (!process_read(c->master, &process) || process.state == 'Z' || process.state == 'X')
 		return err_set(err, ERR_SERVICE,
 			"the master of the workers, process %d, is not there; start the service",
 			(int)c->master);
@@ -228,11 +233,7 @@ static int check_master(struct crew *c, unsigned n, struct err *err)
 			"the service on a TCP port",
 			(int)c->master, command);
 	if (!handles_signals(c->master))
-		return err_set(err, ERR_SERVICE,
-			"process %d (%s) does not handle SIGTTIN and SIGTTOU, by which workers are "
-			"added and taken away, so they were not sent; gunicorn and culprit's labs "
-			"do, for another service give the number of workers by an argument",
-			(int)c->master, command);
+		return no_handlers(c, err);
 	return 0;
 }
 
@@ -261,6 +262,19 @@ static int late(const struct crew *c, unsigned n, struct err *err)
 		c->serving, (int)c->master, time, n);
 }
 
+/* False where the master has gone. One that puts its handlers away in the moment in which it is
+ * sent a signal (it is ending) is stopped by it; it is let go on. */
+static bool tend_master(pid_t pid)
+{
+	struct process p;
+
+	if (!process_read(pid, &p) || p.state == 'Z' || p.state == 'X')
+		return false;
+	if (p.state == 'T')
+		kill(pid, SIGCONT);
+	return true;
+}
+
 static int die_young(const struct crew *c, struct err *err)
 {
 	return err_set(err, ERR_SERVICE,
@@ -276,7 +290,7 @@ static int wait_a_look(struct crew *c, unsigned n, bool *changed, struct err *er
 		return err_set(err, ERR_STOPPED, "stopped while the number of workers was set");
 	clock_sleep_ns(LOOK_NS);
 	*changed = look(c);
-	if (!is_alive(c->master))
+	if (!tend_master(c->master))
 		return err_set(err, ERR_SERVICE,
 			"the master of the workers, process %d, ended while their number was set; "
 			"its last output tells why (gunicorn ends when a worker cannot start)",
@@ -290,7 +304,7 @@ static int wait_a_look(struct crew *c, unsigned n, bool *changed, struct err *er
 static int settle(struct crew *c, unsigned n, struct err *err)
 {
 	uint64_t quiet_since = clock_now_ns();
-	bool changed;
+	bool changed = false;
 	int rc = 0;
 
 	while (!rc && (c->coming || c->leaving || clock_now_ns() - quiet_since < HOLD_NS)) {
@@ -341,11 +355,14 @@ static int no_reaction(const struct crew *c, unsigned n, struct err *err)
 
 static int step(struct crew *c, unsigned n, struct err *err)
 {
-	bool more = c->serving < n, changed;
+	bool more = c->serving < n, changed = false;
 	const unsigned *effect = more ? &c->arrivals : &c->departures, before = *effect;
 	uint64_t end = clock_now_ns() + REACT_NS;
 	int rc = 0;
 
+	/* each time: a master that ends because its workers cannot start does not any more */
+	if (!handles_signals(c->master))
+		return c->deaths ? die_young(c, err) : no_handlers(c, err);
 	if (kill(c->master, more ? SIGTTIN : SIGTTOU))
 		return err_set(err, ERR_SERVICE,
 			"process %d, the master of the workers, cannot be sent a signal (%m): run "

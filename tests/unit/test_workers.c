@@ -199,8 +199,10 @@ static void gunicorn_end(struct gunicorn *g)
 	char command[128];
 	pid_t master = workers_master(g->pid, g->port);
 
-	if (master)
+	if (master) {
 		kill(master, SIGTERM);
+		kill(master, SIGCONT);
+	}
 	waitpid(g->pid, NULL, 0);
 	snprintf(command, sizeof(command), "rm -r %s", g->folder);
 	ck_assert_int_eq(system(command), 0);
