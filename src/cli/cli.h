@@ -47,6 +47,7 @@ struct cmd {
  * docs/. */
 #define CLI_COMMANDS(X)                                                                            \
 	X(find)                                                                                    \
+	X(tune)                                                                                    \
 	X(rank)                                                                                    \
 	X(load)                                                                                    \
 	X(watch)                                                                                   \

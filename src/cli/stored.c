@@ -109,6 +109,11 @@ static bool has_recording(const struct run *run)
 	return run->result && !strcmp(run->kind, "recording");
 }
 
+static bool has_tune(const struct run *run)
+{
+	return run->result && !strcmp(run->kind, "tune");
+}
+
 static void run_line(const struct stored *s, const struct term *term, struct str *out)
 {
 	const struct run *r = &s->run;
@@ -159,6 +164,13 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		if (!rc)
 			stored_add_confirm(&s->run, term, out);
 		rank_release(&rank);
+	} else if (has_tune(&s->run)) {
+		struct tune_result tune;
+
+		rc = tune_from_json(&tune, s->run.result, err);
+		if (!rc)
+			report_tune(out, term, &tune);
+		tune_release(&tune);
 	} else if (has_load(&s->run)) {
 		struct stored_load load;
 
@@ -263,6 +275,37 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 	free(rows);
 }
 
+void stored_tune_page(const struct stored *s, const struct tune_result *tune, struct str *out)
+{
+	const struct run *run = &s->run;
+	char started[CLOCK_TEXT];
+	struct report_tune_page page = {
+		.title = run->title,
+		.command = run->command,
+		.started = clock_label(run->started_ms, started),
+		.machine = run->machine,
+		.run = run->id,
+		.seed = run->seed,
+		.seconds = run->ended_ms > run->started_ms
+				   ? (double)(run->ended_ms - run->started_ms) / 1e3
+				   : NAN,
+		.tune = tune,
+	};
+
+	report_tune_html(out, &page);
+}
+
+static int tune_html(const struct stored *s, struct str *out, struct err *err)
+{
+	struct tune_result tune;
+	int rc = tune_from_json(&tune, s->run.result, err);
+
+	if (!rc)
+		stored_tune_page(s, &tune, out);
+	tune_release(&tune);
+	return rc;
+}
+
 void stored_load_page(const struct run *run, const struct load_report *l, struct str *out)
 {
 	char started[CLOCK_TEXT];
@@ -298,6 +341,8 @@ int stored_html(const struct stored *s, struct str *out, struct err *err)
 		return load_html(s, out, err);
 	if (has_recording(&s->run))
 		return stored_recording_html(&s->run, out, err);
+	if (has_tune(&s->run))
+		return tune_html(s, out, err);
 	if (!has_ranking(&s->run))
 		return err_set(err, ERR_USAGE,
 			"run %lld (%s, %s) has no result yet, so no HTML report; a study that has "

@@ -43,6 +43,9 @@ int stored_html(const struct stored *s, struct str *out, struct err *err);
 void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
 	const struct rank_result *rank, struct str *out);
 
+/* The HTML report of a search for the best setting that has just ended, or was read back. */
+void stored_tune_page(const struct stored *s, const struct tune_result *tune, struct str *out);
+
 /* The HTML report of a load that has just ended, or of one that was read back. */
 void stored_load_page(const struct run *run, const struct load_report *l, struct str *out);
 

@@ -12,6 +12,7 @@
 #include "base/term.h"
 #include "learn/confirm.h"
 #include "learn/rank.h"
+#include "learn/tune.h"
 #include "load/goal.h"
 #include "load/load.h"
 #include "load/search.h"
@@ -105,5 +106,24 @@ struct report_recording_page {
 };
 
 void report_recording_html(struct str *out, const struct report_recording_page *page);
+
+/* The verdict of a search for the best setting, in one sentence: "workers=4 and clients=64 give
+ * 2,310 requests/s [2,240, 2,380], 38 % more than the centre (…); …", or "flat: …". */
+void report_tune_verdict(struct str *out, const struct tune_result *r);
+
+/* Terminal: the table of two factors, or the ten best settings, within 80 columns; the verdict. */
+void report_tune(struct str *out, const struct term *term, const struct tune_result *r);
+
+/* The page of it, with a heat map where it is a table of two factors. */
+struct report_tune_page {
+	const char *title, *command, *started; /* as above */
+	const json_t *machine;
+	int64_t run;
+	uint64_t seed;
+	double seconds; /* that the trials took; NaN when not known */
+	const struct tune_result *tune;
+};
+
+void report_tune_html(struct str *out, const struct report_tune_page *page);
 
 #endif
