@@ -6,6 +6,7 @@
 #include "cli/running.h"
 #include "cli/stored.h"
 #include "learn/rank.h"
+#include "learn/settled.h"
 #include "report/report.h"
 #include "study/study.h"
 
@@ -70,6 +71,24 @@ static int confirm(struct cli *cli, const struct study *study, struct store *sto
 	return rc;
 }
 
+/* Whether `trials: auto` ended because the ranking was settled, or because there were no more
+ * trials. */
+static void add_settled(
+	const struct study *study, const struct rank_result *rank, size_t n, json_t *result)
+{
+	struct settled settled = {0};
+	struct str text = STR_INIT;
+	bool done = settled_judge(&settled, rank, study->confidence);
+
+	str_addf(&text, done ? "Settled after %zu trials: %s" : "Not settled after %zu trials: %s",
+		n, settled.sentence ? settled.sentence : "");
+	json_object_set_new(result, "settled",
+		json_pack("{s:b, s:i, s:s}", "settled", (int)done, "trials", (int)n, "sentence",
+			text.p));
+	str_release(&text);
+	settled_release(&settled);
+}
+
 /* All trials are there: learns, confirms, keeps the result, shows it. */
 static int conclude(struct cli *cli, const struct study *study, struct store *store, int64_t id,
 	struct err *err)
@@ -88,6 +107,8 @@ static int conclude(struct cli *cli, const struct study *study, struct store *st
 		goto out;
 	}
 	json = rank_to_json(&rank);
+	if (study->automatic)
+		add_settled(study, &rank, s.n_trials, json);
 	slow = study_slow(study, s.trials, s.n_trials);
 	if (slow)
 		json_object_set_new(json, "slow", slow);

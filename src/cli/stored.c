@@ -144,6 +144,7 @@ void stored_add_confirm(const struct run *run, const struct term *term, struct s
 	struct confirm confirm;
 	const char *slow = json_text_at(json_object_get(run->result, "slow"), "sentence");
 
+	report_slow(out, term, json_text_at(json_object_get(run->result, "settled"), "sentence"));
 	report_slow(out, term, slow);
 	if (stored_confirm(run, &confirm))
 		report_confirm(out, term, &confirm);

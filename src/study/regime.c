@@ -38,7 +38,7 @@ enum regime regime_of(const struct regime_seen *s)
 	if (!isfinite(s->service_cores))
 		return REGIME_UNKNOWN;
 	if (s->service_cores >= FULL * left)
-		return REGIME_CPU;
+		return known(s->others_cores) > s->service_cores ? REGIME_OTHERS : REGIME_CPU;
 	if (isfinite(s->processes) && s->processes > 0 && s->processes < s->allowed &&
 		s->service_cores >= FULL * s->processes)
 		return REGIME_PROCESS;
@@ -65,6 +65,10 @@ void regime_sentence(struct str *out, enum regime r, const struct regime_seen *s
 	case REGIME_WAITING:
 		str_addf(out, "the service used %.2f of %.3g cores", s->service_cores, s->allowed);
 		str_add(out, r == REGIME_CPU ? "" : ", requests waited for something else");
+		break;
+	case REGIME_OTHERS:
+		str_addf(out, "other programs used %.2f of %.3g cores, the service %.2f",
+			s->others_cores, s->cores, s->service_cores);
 		break;
 	case REGIME_PROCESS:
 		str_addf(out, "%.0f process%s used %.2f cores of %.3g", s->processes,

@@ -14,6 +14,7 @@
 	X(ENGINE, "engine", "the load engine was the limit")                                       \
 	X(THROTTLED, "throttled", "the CPU quota held the service back")                           \
 	X(CPU, "cpu", "all cores that the service may use were busy")                              \
+	X(OTHERS, "others", "other programs on the machine had the cores")                         \
 	X(PROCESS, "process", "each process of the service had a core full, and others were free") \
 	X(USERS, "connections", "the connections of the load were all busy")                       \
 	X(OFFERED, "offered", "the service kept up with the rate that was asked")                  \

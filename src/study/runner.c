@@ -48,10 +48,14 @@ struct runner {
 /* Nominal until a trial is done: better than nothing, for a study of hours. */
 static double trial_seconds(const struct runner *r)
 {
+	const struct load_spec *load = &r->s->load;
+
 	if (r->done_now)
 		return (double)r->spent_ns / 1e9 / (double)r->done_now;
-	return r->s->load.requests ? NAN
-				   : (double)(r->s->load.warmup_ns + r->s->load.duration_ns) / 1e9;
+	if (load->requests || load->duration_ns == OPT_AUTO_NS)
+		return NAN;
+	return (double)load->duration_ns / 1e9 +
+	       (load->warmup_ns == OPT_AUTO_NS ? 0 : (double)load->warmup_ns / 1e9);
 }
 
 static void tell(struct runner *r, const char *phase, double rate, const struct trial *finished)

@@ -80,6 +80,29 @@ static int check_place(const struct study *s, const struct factor *f, struct err
 		text);
 }
 
+/* Each value that a trial could have must be one that the option takes. */
+static int check_load_values(const struct study *s, const struct factor *f, struct err *err)
+{
+	const struct opt *opt = opt_find(LOAD_OPTIONS, f->target);
+	size_t n = f->n_values ? f->n_values : 2;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++) {
+		struct str text = STR_INIT;
+		struct load_spec spec;
+		json_t *json;
+
+		load_spec_init(&spec);
+		factor_value(
+			f, f->n_values ? ((double)i + .5) / (double)n : (double)i, &text, &json);
+		str_add(&text, f->unit);
+		rc = opt_set(opt, &spec, text.p, f->target, err);
+		json_decref(json);
+		str_release(&text);
+	}
+	return rc ? err_prefix(err, "%s:%zu: a value of %s", s->path, f->line, f->name) : 0;
+}
+
 /* Levers whose values are numbers within bounds, in the words of the study file. */
 static int check_numbers(const struct study *s, const struct factor *f, struct err *err)
 {
@@ -120,6 +143,8 @@ static int check_factor(const struct study *s, const struct factor *f, struct er
 				s->path, f->line, f->name);
 	if (f->lever == LEVER_ARG || f->lever == LEVER_PATH || f->lever == LEVER_BODY)
 		return check_place(s, f, err);
+	if (f->lever == LEVER_LOAD)
+		return check_load_values(s, f, err);
 	return check_numbers(s, f, err);
 }
 

@@ -176,10 +176,9 @@ int study_confirm(const struct study *s, struct store *store, int64_t run_id,
 	const struct rank_result *rank, const struct study_hooks *hooks, struct confirm *out,
 	struct err *err);
 
-/* "Every trial with workers of 6 and more failed, and none with 5 and less.": where one factor alone
- * tells the failed trials from the others; else nothing. */
-void study_failures(
-	struct str *out, const struct study *s, const struct trial *trials, size_t n);
+/* "Every trial with workers of 6 and more failed, and none with 5 and less.": where one factor
+ * alone tells the failed trials from the others; else nothing. */
+void study_failures(struct str *out, const struct study *s, const struct trial *trials, size_t n);
 
 /* What was saturated in the worst quarter of the trials: {"sentence", "regime", "regimes"}; NULL
  * where too few say. A new reference. */

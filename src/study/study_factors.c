@@ -310,11 +310,29 @@ static bool only_once(enum study_lever lever)
 	       lever == LEVER_MEMORY || lever == LEVER_CORES;
 }
 
+/* A proxy goes to one place, whatever else of it is varied. */
+static int check_upstream(
+	const struct study_file *f, const struct factor *a, const struct factor *b)
+{
+	if (a->lever != LEVER_PROXY || b->lever != LEVER_PROXY || strcmp(a->target, b->target) ||
+		!strcmp(a->upstream, b->upstream))
+		return 0;
+	return study_file_refuse(f, b->line,
+		"%s and %s (line %zu) listen on %s, and go to %s and to %s; give each dependency a "
+		"port of its own",
+		b->name, a->name, a->line, a->target, b->upstream, a->upstream);
+}
+
 /* Two factors that set the same thing would undo each other. */
 static int check_same(const struct study_file *f, const struct factor *factors, size_t n)
 {
 	const struct factor *last = &factors[n - 1];
+	int rc = 0;
 
+	for (size_t i = 0; i + 1 < n && !rc; i++)
+		rc = check_upstream(f, &factors[i], last);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i + 1 < n; i++)
 		if (factors[i].lever == last->lever && last->lever != LEVER_NONE &&
 			(!strcmp(factors[i].target, last->target) || only_once(last->lever)) &&

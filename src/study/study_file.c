@@ -244,6 +244,9 @@ static int read_load(const struct study_file *f, const struct node *n)
 	for (size_t i = 0; keys[i]; i++)
 		free(keys[i]);
 	free(keys);
+	/* A length by rule looks for the warm-up itself, unless it is told. */
+	if (f->s->load.duration_ns == OPT_AUTO_NS && !node_at(n, "warmup"))
+		f->s->load.warmup_ns = OPT_AUTO_NS;
 	if (!rc && (!f->s->load.url || !*f->s->load.url))
 		rc = study_file_refuse(f, n->line,
 			"load has no url; say what to request, as url: http://127.0.0.1:5001/");
@@ -357,6 +360,10 @@ static int read_design(const struct study_file *f, const struct node *n)
 		rc = read_confidence(f, n);
 	if (!rc)
 		rc = read_whole(f, n, "confirm", 0, 100, &confirm);
+	if (!rc && confirm && confirm < 3)
+		rc = study_file_refuse(f, node_at(n, "confirm")->line,
+			"confirm: %d pairs say nothing; give 3 or more, or 0 for none",
+			(int)confirm);
 	if (!rc)
 		rc = read_whole(f, n, "seed", 0, (int64_t)1 << 53, &seed);
 	if (!rc && f->s->automatic && f->s->sampler == DESIGN_LHS)

@@ -105,7 +105,7 @@ class Levers(Study):
         self.find(self.study("{mean_response_time: {range: [0.002, 0.02], lever: query}, "
                              "noise: {range: [0, 1], lever: none}}"))
         for t in self.kept():
-            self.assertIn(t["detail"]["regime"], ("waiting", "cpu", "process"))
+            self.assertIn(t["detail"]["regime"], ("waiting", "cpu", "process", "others"))
             self.assertTrue(t["detail"]["regime_text"].startswith(t["detail"]["regime"] + ": "))
 
     def test_the_setting_that_fails_is_named(self):

@@ -38,6 +38,9 @@ START_TEST(regimes)
 	s.service_cores = 1;
 	s.others_cores = .9; /* the others have the second core */
 	check(&s, REGIME_CPU, "1.00 of 2 cores");
+	s.service_cores = .03;
+	s.others_cores = 1.9;
+	check(&s, REGIME_OTHERS, "other programs used 1.90 of 2 cores, the service 0.03");
 	s = QUIET;
 	s.service_cores = .97;
 	s.processes = 1; /* one worker, a free core beside it */

@@ -238,6 +238,15 @@ static const struct {
 		"s.yaml:2: unknown shape 'drip'; did you mean 'drop'?"},
 	{LOAD "factors: {clients: {range: [1, 2], lever: load}}\n",
 		"s.yaml:2: the load has no option 'clients'"},
+	{LOAD "factors: {clients: {range: [0, 3], lever: load, option: connections}}\n",
+		"s.yaml:2: a value of clients: connections: 0 is out of range"},
+	{LOAD "factors: {clients: {values: [few, many], lever: load, option: connections}}\n",
+		"'few' is not a whole number"},
+	{LOAD FACTORS "design: {confirm: 2}\n", "s.yaml:3: confirm: 2 pairs say nothing"},
+	{LOAD "factors:\n  a: {range: [1, 2], lever: proxy, listen: 1, upstream: 2}\n  b: {range: "
+	      "[1, "
+	      "2], lever: proxy, listen: 1, upstream: 3, shape: jitter}\n",
+		"s.yaml:4: b and a (line 3) listen on 127.0.0.1:1"},
 	{LOAD "factors: {size: {range: [1, 2], lever: body}}\n",
 		"the lever body puts size where {size} stands in the body of the load"},
 	{LOAD SERVICE "factors: {n: {range: [0, 2], lever: gunicorn-workers}}\n",
