@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "learn/blas.h"
 
 /* MEMBERS: sets of hyperparameters that functions are drawn with. */
 enum { MIN_ROWS = 5, STARTS = 4, STEPS = 60, HALVINGS = 25, MEMBERS = 10 };
@@ -108,17 +109,17 @@ static double evaluate(struct search *s, const double *theta, double *gradient)
 	int size = (int)n;
 
 	correlate(s, theta);
-	if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, s->c, size))
+	if (BLAS_INT(LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, s->c, size)))
 		return INFINITY;
 	for (size_t i = 0; i < n; i++)
 		value += log(s->c[i * n + i]);
 	memcpy(s->alpha, s->y, n * sizeof(double));
-	LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', size, 1, s->c, size, s->alpha, size);
+	BLAS_INT(LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', size, 1, s->c, size, s->alpha, size));
 	s->signal = cblas_ddot(size, s->y, 1, s->alpha, 1) / (double)n;
 	if (!(s->signal > 0))
 		return INFINITY;
 	value += (double)n / 2 * log(s->signal);
-	LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, s->c, size);
+	BLAS_INT(LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, s->c, size));
 	for (size_t i = 0; i < n; i++) {
 		trace += s->c[i * n + i];
 		squares += s->alpha[i] * s->alpha[i];
@@ -285,13 +286,13 @@ static double *find_spread(struct search *s, const double *theta)
 			for (size_t k = 0; k < q; k++)
 				c[j * q + k] = (hessian[j * q + k] + hessian[k * q + j]) / 2 +
 					       (j == k ? ridge : 0);
-		rc = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, c, size);
+		rc = BLAS_INT(LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, c, size));
 		ridge = ridge > 0 ? ridge * 4 : .1;
 	}
 	if (!rc)
-		rc = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, c, size);
+		rc = BLAS_INT(LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, c, size));
 	if (!rc)
-		rc = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, c, size);
+		rc = BLAS_INT(LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, c, size));
 	free(hessian);
 	if (!rc)
 		return c;
@@ -372,17 +373,17 @@ static int settle(struct gp *g, const double *y, struct err *err)
 					: i > k ? covariance(g, g->x + i * g->p, g->x + k * g->p)
 						: g->signal * g->signal + g->noise * g->noise +
 							  jitter;
-		rc = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, g->factor, size);
+		rc = BLAS_INT(LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', size, g->factor, size));
 		jitter = jitter > 0 ? jitter * 100 : g->signal * g->signal * 1e-10;
 	}
 	if (!rc) {
 		memcpy(g->alpha, y, n * sizeof(double));
-		LAPACKE_dpotrs_work(
-			LAPACK_COL_MAJOR, 'L', size, 1, g->factor, size, g->alpha, size);
+		BLAS_INT(LAPACKE_dpotrs_work(
+			LAPACK_COL_MAJOR, 'L', size, 1, g->factor, size, g->alpha, size));
 		g->log_likelihood =
 			-.5 * cblas_ddot(size, y, 1, g->alpha, 1) - (double)n / 2 * log(2 * M_PI);
 		memcpy(inverse, g->factor, n * n * sizeof(double));
-		LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, inverse, size);
+		BLAS_INT(LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', size, inverse, size));
 		for (size_t i = 0; i < n; i++) {
 			g->log_likelihood -= log(g->factor[i * n + i]);
 			g->loo[i] = g->mean + y[i] - g->alpha[i] / inverse[i * n + i];
@@ -475,8 +476,8 @@ static double *cross(const struct gp *g, const double *x, size_t m)
 
 static void whiten(const struct gp *g, double *k, size_t m)
 {
-	cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, (int)g->n,
-		(int)m, 1, g->factor, (int)g->n, k, (int)g->n);
+	BLAS_VOID(cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit,
+		(int)g->n, (int)m, 1, g->factor, (int)g->n, k, (int)g->n));
 }
 
 void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, double *sd)
@@ -523,13 +524,13 @@ static size_t factorise(
 		column = f + rank * m;
 		for (size_t c = 0; c < m; c++)
 			column[c] = covariance(g, x + c * g->p, x + pivot * g->p);
-		cblas_dgemv(CblasColMajor, CblasTrans, (int)g->n, (int)m, -1, v, (int)g->n,
-			v + pivot * g->n, 1, 1, column, 1);
+		BLAS_VOID(cblas_dgemv(CblasColMajor, CblasTrans, (int)g->n, (int)m, -1, v,
+			(int)g->n, v + pivot * g->n, 1, 1, column, 1));
 		for (size_t k = 0; k < rank; k++)
 			at[k] = f[k * m + pivot];
 		if (rank)
-			cblas_dgemv(CblasColMajor, CblasNoTrans, (int)m, (int)rank, -1, f, (int)m,
-				at, 1, 1, column, 1);
+			BLAS_VOID(cblas_dgemv(CblasColMajor, CblasNoTrans, (int)m, (int)rank, -1, f,
+				(int)m, at, 1, 1, column, 1));
 		for (size_t c = 0; c < m; c++) {
 			column[c] /= root;
 			left[c] = fmax(0, left[c] - column[c] * column[c]);
@@ -589,8 +590,8 @@ static void draw(
 	for (size_t d = 0; d < draws; d++)
 		memcpy(out + d * m, mean, m * sizeof(double));
 	if (rank && draws) /* out, read by columns, is m × draws */
-		cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)draws,
-			(int)rank, 1, f, (int)m, z, (int)rank, 1, out, (int)m);
+		BLAS_VOID(cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)draws,
+			(int)rank, 1, f, (int)m, z, (int)rank, 1, out, (int)m));
 	free(z);
 	free(f);
 	free(mean);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "learn/blas.h"
 
 enum { BLOCK = 512 }; /* rows standardised at a time: they stay in the cache */
 
@@ -85,8 +86,8 @@ void gram_add_rows(struct gram *g, const struct gram_base *b, const double *x, c
 			}
 			g->sum[j] += sum;
 		}
-		cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, (int)width, (int)count, 1, z,
-			BLOCK, 1, g->cross, (int)width);
+		BLAS_VOID(cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, (int)width, (int)count,
+			1, z, BLOCK, 1, g->cross, (int)width));
 	}
 	g->n += n_rows;
 	free(z);
@@ -181,7 +182,7 @@ void spd_invert(struct spd *s, const double *c, size_t ld, size_t p, double tole
 		for (size_t k = 0; k <= i; k++)
 			s->inverse[k * s->m + i] = l[i * p + k];
 	if (s->m)
-		LAPACKE_dpotri(LAPACK_COL_MAJOR, 'L', (int)s->m, s->inverse, (int)s->m);
+		BLAS_INT(LAPACKE_dpotri(LAPACK_COL_MAJOR, 'L', (int)s->m, s->inverse, (int)s->m));
 	for (size_t k = 0; k < s->m; k++)
 		for (size_t i = k; i < s->m; i++) {
 			double v = s->inverse[k * s->m + i] * times[s->kept[i]] * times[s->kept[k]];

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "learn/blas.h"
 
 /* NODES: of the integrals over one factor. */
 enum { MAX_FACTORS = 20, BLOCK = 1024, LEAST_BASE = 8, PAIR_PART = 4, NODES = 64 };
@@ -183,8 +184,8 @@ static void moments_init(struct moments *m, const struct gp *g)
 				m->mean[j * n + t] += k[v * n + t] / NODES;
 			}
 		}
-		cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)n, NODES, 1. / NODES, k,
-			(int)n, 0, m->square + j * n * n, (int)n);
+		BLAS_VOID(cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)n, NODES,
+			1. / NODES, k, (int)n, 0, m->square + j * n * n, (int)n));
 	}
 	free(sorted);
 	free(k);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "learn/gram.h"
 #include "stats/dist.h"
+#include "learn/blas.h"
 
 /*
  * The Gram matrix squares the condition: under a pivot of 1e-6 it loses the digits that are
@@ -48,7 +49,7 @@ static double *factor_keeping(struct spd *s, const double *z, size_t n, size_t p
 
 		for (size_t k = 0; k < s->m; k++)
 			memcpy(q + k * n, z + s->kept[k] * n, n * sizeof(double));
-		if (LAPACKE_dgeqrf(LAPACK_COL_MAJOR, (int)n, (int)s->m, q, (int)n, tau))
+		if (BLAS_INT(LAPACKE_dgeqrf(LAPACK_COL_MAJOR, (int)n, (int)s->m, q, (int)n, tau)))
 			s->m = 0;
 		for (bad = 0; bad < s->m && bad < rows; bad++)
 			if (fabs(q[bad * n + bad]) <= COMBINATION * sqrt((double)n))
@@ -79,12 +80,13 @@ static void fit_by_qr(struct linear *m, struct spd *s, double *coef, const doubl
 	free(s->inverse);
 	s->inverse = mem_zalloc(s->m * s->m + 1, sizeof(double));
 	if (s->m) {
-		LAPACKE_dormqr(LAPACK_COL_MAJOR, 'L', 'T', (int)n, 1, (int)s->m, q, (int)n, tau, y,
-			(int)n);
-		LAPACKE_dtrtrs(LAPACK_COL_MAJOR, 'U', 'N', 'N', (int)s->m, 1, q, (int)n, y, (int)n);
+		BLAS_INT(LAPACKE_dormqr(LAPACK_COL_MAJOR, 'L', 'T', (int)n, 1, (int)s->m, q, (int)n,
+			tau, y, (int)n));
+		BLAS_INT(LAPACKE_dtrtrs(
+			LAPACK_COL_MAJOR, 'U', 'N', 'N', (int)s->m, 1, q, (int)n, y, (int)n));
 		for (size_t k = 0; k < s->m; k++)
 			memcpy(s->inverse + k * s->m, q + k * n, (k + 1) * sizeof(double));
-		LAPACKE_dpotri(LAPACK_COL_MAJOR, 'U', (int)s->m, s->inverse, (int)s->m);
+		BLAS_INT(LAPACKE_dpotri(LAPACK_COL_MAJOR, 'U', (int)s->m, s->inverse, (int)s->m));
 	}
 	memcpy(coef, y, s->m * sizeof(double));
 	free(q);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "learn/gram.h"
+#include "learn/blas.h"
 
 enum { FOLDS = 5 };
 
@@ -36,7 +37,7 @@ static void fit_least_norm(struct elimination *e)
 		for (size_t i = 0; i < m; i++)
 			a[k * m + i] = e->c[e->kept[k] * width + e->kept[i]];
 	memset(e->coef, 0, m * sizeof(double));
-	if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (int)m, a, (int)m, values))
+	if (BLAS_INT(LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (int)m, a, (int)m, values)))
 		return;
 	for (size_t v = 0; v < m; v++) {
 		const double *vector = a + v * m;
