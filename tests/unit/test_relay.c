@@ -830,6 +830,9 @@ START_TEST(tries_each_address_of_a_name)
 	struct relay_spec spec = {.listen = "127.0.0.1:0", .upstreams = upstreams};
 	struct pair p;
 
+	/* A machine without /etc/hosts knows no such name. */
+	if (sock_resolve("localhost", "80", &(struct sock_address){0}, 1, &(size_t){0}, NULL))
+		return;
 	listeners[0] = sock_listen("127.0.0.1:0", 16, &err);
 	ck_assert_int_ge(listeners[0], 0);
 	sock_local_text(listeners[0], names[0]);
