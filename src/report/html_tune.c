@@ -14,6 +14,8 @@
 
 enum { CELL_HIGH = 38, CELL_LEAST = 64, CHAR = 7, HEAD = 46, LISTED = 500, ACROSS = 16, KEYS = 5 };
 
+#define FLAT_HEAT .3
+
 /* ---- the heat map ---- */
 
 struct map {
@@ -54,9 +56,12 @@ static void map_init(struct map *m, const struct tune_result *r)
 	str_release(&text);
 }
 
-/* 0 for the worst value, 1 for the best. */
+/* 0 for the worst value, 1 for the best; the same for all where they are flat, for colours over the
+ * noise would show what is not there. */
 static double heat(const struct map *m, double value)
 {
+	if (m->r->flat)
+		return FLAT_HEAT;
 	double share = m->high > m->low ? (value - m->low) / (m->high - m->low) : 0;
 
 	return m->r->less ? 1 - share : share;
@@ -134,6 +139,8 @@ static void add_legend(struct str *out, const struct map *m)
 {
 	double worst = m->r->less ? m->high : m->low, best = m->r->less ? m->low : m->high;
 
+	if (m->r->flat)
+		return;
 	str_add(out, "<p class=\"legend heats\"><span class=\"keyed\">");
 	phrase_fixed(out, worst, tune_words_decimals(m->r, worst));
 	for (int i = 0; i < KEYS; i++)
@@ -143,7 +150,7 @@ static void add_legend(struct str *out, const struct map *m)
 	str_add_char(out, ' ');
 	str_add_html(out, m->r->unit);
 	str_add(out, "</span>");
-	if (!m->r->flat && m->r->best != TUNE_NONE) {
+	if (m->r->best != TUNE_NONE) {
 		str_add(out, "<span class=\"keyed\"><span class=\"key frame best\"></span>best"
 			     "</span>");
 		if (m->r->judged)
@@ -170,7 +177,9 @@ static void add_map(struct str *out, const struct tune_result *r)
 	str_addf(out, "</h2>\n<p class=\"sub\">Means of %zu trials", r->blocks);
 	str_add(out, r->unit[0] ? " in " : "");
 	str_add_html(out, r->unit);
-	str_addf(out, "; the %s the better.</p>\n", r->less ? "less" : "more");
+	str_addf(out, "; the %s the better.%s</p>\n", r->less ? "less" : "more",
+		r->flat ? " The differences are within the noise, so there are no colours for them."
+			: "");
 	add_legend(out, &m);
 	str_addf(out,
 		"<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"heat map\">"

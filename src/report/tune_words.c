@@ -25,11 +25,12 @@ void tune_words_setting(struct str *out, const struct tune_result *r, size_t set
 static int decimals_of(const struct tune_result *r, double value)
 {
 	double noise = r->log ? r->noise * fabs(value) : r->noise;
-	int otherwise = value != 0 ? 2 - (int)floor(log10(fabs(value))) : 0;
 
+	if (!isfinite(value))
+		return 0;
 	if (r->blocks)
 		noise /= sqrt((double)r->blocks);
-	return isfinite(value) ? phrase_decimals(noise, otherwise) : 0;
+	return phrase_decimals(noise, value != 0 ? 2 - (int)floor(log10(fabs(value))) : 0);
 }
 
 int tune_words_decimals(const struct tune_result *r, double value)
@@ -82,6 +83,12 @@ static void add_gain(struct str *out, const struct tune_result *r)
 		return;
 	if (r->centre == r->best) {
 		str_add(out, ", and is the centre of what was tried");
+		return;
+	}
+	if (r->settings[r->centre].same) {
+		str_add(out, ", not told from the centre (");
+		tune_words_setting(out, r, r->centre);
+		str_add_char(out, ')');
 		return;
 	}
 	change = tune_change(r->settings[r->best].value, r->settings[r->centre].value);

@@ -67,6 +67,12 @@ static double level(size_t row, size_t column)
 	return 1000 + 5. * (double)((row + column) % 2);
 }
 
+/* As good everywhere as at the centre, but for one corner. */
+static double corner(size_t row, size_t column)
+{
+	return row + column ? 1000 : 500;
+}
+
 static double broken(size_t row, size_t column)
 {
 	return column ? hill(row, column) : (double)NAN;
@@ -166,6 +172,23 @@ START_TEST(test_flat)
 }
 END_TEST
 
+START_TEST(test_the_centre_is_as_good)
+{
+	struct tune_result r;
+	struct str out = STR_INIT;
+
+	make(&r, 3, 3, corner);
+	r.centre = (r.best + 1) % 8 + 1; /* any other than the corner and the best */
+	r.centre += r.centre == r.best;
+	report_tune(&out, &TERM_PLAIN, &r);
+	has(out.p, ", not told from the centre (");
+	lacks(out.p, "than the centre");
+	has(out.p, "7 of the 8 other settings are not told from it");
+	tune_release(&r);
+	str_release(&out);
+}
+END_TEST
+
 START_TEST(test_failures)
 {
 	struct tune_result r;
@@ -240,8 +263,11 @@ START_TEST(test_page)
 			has(out.p, "<g class=\"heat best\"><title>workers=30 and "
 				   "clients&lt;&amp;&gt;=20: "
 				   "1,000 requests/s [");
-		if (k == 1)
+		if (k == 1) {
 			lacks(out.p, "heat best");
+			lacks(out.p, "key heat");
+			lacks(out.p, "--q:1.000");
+		}
 		if (k == 2)
 			has(out.p, "<g class=\"heat none\">");
 		tune_release(&r);
@@ -250,4 +276,5 @@ START_TEST(test_page)
 }
 END_TEST
 
-UNIT_MAIN("report_tune", test_text, test_table, test_flat, test_failures, test_list, test_page)
+UNIT_MAIN("report_tune", test_text, test_table, test_flat, test_the_centre_is_as_good,
+	test_failures, test_list, test_page)
