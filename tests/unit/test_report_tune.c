@@ -181,7 +181,7 @@ START_TEST(test_the_centre_is_as_good)
 	r.centre = (r.best + 1) % 8 + 1; /* any other than the corner and the best */
 	r.centre += r.centre == r.best;
 	report_tune(&out, &TERM_PLAIN, &r);
-	has(out.p, ", not told from the centre (");
+	has(out.p, "], not told from the centre\n(");
 	lacks(out.p, "than the centre");
 	has(out.p, "7 of the 8 other settings are not told from it");
 	tune_release(&r);
