@@ -27,8 +27,9 @@ static void add_place(struct str *out, const struct confirm_place *p)
 	if (p->verdict == CONFIRM_FAILED)
 		str_add(out, "<td class=\"num\">–</td>");
 	else
-		str_addf(out, "<td class=\"num\">[%.1f, %.1f]</td>", 100 * p->interval.low,
-			100 * p->interval.high);
+		str_addf(out, "<td class=\"num\">[%s%.1f, %s%.1f]</td>",
+			p->interval.low < 0 ? "−" : "", fabs(100 * p->interval.low),
+			p->interval.high < 0 ? "−" : "", fabs(100 * p->interval.high));
 	str_addf(out, "<td class=\"num\">%zu</td><td>%s</td></tr>", p->pairs,
 		CONFIRM_TEXTS[p->verdict]);
 }
