@@ -85,17 +85,24 @@ class Result(unittest.TestResult):
     addError = addFailure = fail
 
 
-def run_units(build, count, wanted, at_once=1):
+def run_units(build, count, wanted, at_once=1, only=None):
     """Programs that look at the clock run alone in the plain build; under a sanitizer, where they allow for
     anything, as many at once as there are cores."""
     programs = [p.resolve() for p in sorted((build / "tests/unit").glob("test_*"))
-                if p.is_file() and os.access(p, os.X_OK) and wanted(p.name)]
+                if p.is_file() and os.access(p, os.X_OK) and wanted(p.name) and (only is None or only(p.name))]
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda program: run_unit(program, count), programs))
 
 
-# Whole-program tests of figures or of the source: a sanitizer has nothing to add.
-PLAIN_ONLY = {"test_load_truth", "test_layers", "test_regimes", "test_hdr"}
+# Tests of figures, of rates of error, of documents or of the source: a sanitizer has nothing to add, and what
+# they run is run under one by others.
+PLAIN_ONLY = {
+    "test_load_truth", "test_layers", "test_regimes", "test_hdr", "test_docs", "test_load_length", "test_tune",
+    "test_rank", "test_settled", "test_study_regimes", "test_search", "test_workers", "test_rank_errors",
+}
+# The parts that have threads; the other programs have one.
+THREADED = {"test_load", "test_load_loops", "test_recorder", "test_forest", "test_rank_gp", "test_linear",
+            "test_tls", "test_h2", "test_rfecv"}
 
 
 def run_cli(build, count, wanted):
@@ -155,13 +162,13 @@ def main():
         os.environ["CULPRIT_SANITIZED"] = "1"
         os.environ["CK_TIMEOUT_MULTIPLIER"] = "5"
         print("with AddressSanitizer and UndefinedBehaviorSanitizer:", flush=True)
-        run_units(top / "build-asan", count, wanted, os.cpu_count())
+        run_units(top / "build-asan", count, wanted, os.cpu_count(), lambda name: name not in PLAIN_ONLY)
         run_cli(top / "build-asan", count, wanted)
         print("with ThreadSanitizer:", flush=True)
-        run_units(top / "build-tsan", count, wanted, os.cpu_count())
+        run_units(top / "build-tsan", count, wanted, os.cpu_count(), lambda name: name in THREADED)
         print("fuzzing:", flush=True)
     if args.all or args.fuzz is not None:
-        run_fuzz(top / "build-fuzz", args.fuzz or 5, count, wanted)
+        run_fuzz(top / "build-fuzz", args.fuzz or 3, count, wanted)
     skipped = f", {count.skipped} skipped" if count.skipped else ""
     print(f"{count.passed} passed, {count.failed} failed{skipped}", flush=True)
     return count.failed != 0 or not count.passed
