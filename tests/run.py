@@ -100,6 +100,9 @@ PLAIN_ONLY = {
     "test_load_truth", "test_layers", "test_regimes", "test_hdr", "test_docs", "test_load_length", "test_tune",
     "test_rank", "test_settled", "test_study_regimes", "test_search", "test_workers", "test_rank_errors",
 }
+# What computes and never looks at the clock.
+COMPUTING = {"test_rank", "test_rank_gp", "test_settled", "test_study_regimes", "test_tune", "test_search",
+             "test_forest", "test_gp", "test_indices", "test_targets", "test_design", "test_http_answers"}
 # The parts that have threads; the other programs have one.
 THREADED = {"test_load", "test_load_loops", "test_recorder", "test_forest", "test_rank_gp", "test_linear",
             "test_tls", "test_h2", "test_rfecv"}
@@ -156,7 +159,8 @@ def main():
         return not args.names or any(n in name for n in args.names)
 
     if args.fuzz is None:
-        run_units(top / "build", count, wanted)
+        run_units(top / "build", count, wanted, os.cpu_count(), lambda name: name in COMPUTING)
+        run_units(top / "build", count, wanted, 1, lambda name: name not in COMPUTING)
         run_cli(top / "build", count, wanted)
     if args.all:
         os.environ["CULPRIT_SANITIZED"] = "1"

@@ -381,6 +381,7 @@ class Flask(Find):
         example = harness.ROOT / "examples/flask-mixed"
         text = (example / "study.yaml").read_text().replace(":5001", f":{self.port}")
         text = text.replace("gunicorn ", f"/usr/bin/gunicorn -n {self.mark} ", 1)
+        text = text.replace("trials: 32", "trials: 32, confirm: 0")
         (self.folder / "app.py").write_text((example / "app.py").read_text())
         path = self.write("study.yaml", text)
         done = self.run_culprit("find", path, "--trials", 16, "-d", "700ms", "--warmup", "800ms", "--json",
