@@ -16,7 +16,7 @@ struct bad_server {
 	_Atomic uint64_t connections, requests, body_bytes; /* taken; read whole; of their bodies */
 	_Atomic uint64_t bytes_in, bytes_out;
 	_Atomic uint64_t slow_until_ns; /* until then each answer comes 50 ms late */
-	atomic_bool drop; /* reset connections as soon as they are there */
+	atomic_bool drop;               /* reset connections as soon as they are there */
 };
 
 /* Never stopped: it ends with the test's process. */
