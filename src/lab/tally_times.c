@@ -42,24 +42,12 @@ static json_t *milliseconds(const struct hist *h)
 	return o;
 }
 
-/* The buckets that hold anything, in order, as "GAP:COUNT" with the distance from the bucket before
- * (the first: from bucket −1), or COUNT alone where that is 1. */
 static json_t *buckets(const struct hist *h)
 {
 	struct str text = STR_INIT;
-	size_t last = 0;
 	json_t *o = json_object();
 
-	for (size_t i = 0; i < HIST_BUCKETS; i++) {
-		if (!h->counts[i])
-			continue;
-		if (text.len)
-			str_add_char(&text, ' ');
-		if (i + 1 - last != 1)
-			str_addf(&text, "%zu:", i + 1 - last);
-		str_addf(&text, "%llu", (unsigned long long)h->counts[i]);
-		last = i + 1;
-	}
+	hist_write_buckets(&text, h);
 	json_object_set_new(o, "sub_bits", json_integer(HIST_SUB_BITS));
 	json_object_set_new(o, "buckets", json_string(str_text(&text)));
 	str_release(&text);

@@ -219,7 +219,8 @@ static void stand(struct load_worker *w, struct load_conn *c)
 	w->spoke_1 |= !c->is_h2;
 	w->spoke_2 |= c->is_h2;
 	c->working = true; /* until all that is to be said at first is said */
-	protocol_of(c)->start(w, c);
+	if (protocol_of(c)->start)
+		protocol_of(c)->start(w, c);
 	c->working = false;
 	if (c->state == CONN_OPEN)
 		pump(w, c);

@@ -10,12 +10,6 @@
 /* So long a body waits for 100 Continue (RFC 9110, 10.1.1: a client need not wait for ever). */
 static const uint64_t EXPECT_NS = 1000 * NS_PER_MS;
 
-static void start(struct load_worker *w, struct load_conn *c)
-{
-	(void)w;
-	(void)c;
-}
-
 static size_t room(const struct load_worker *w, const struct load_conn *c)
 {
 	return w->plan->depth - c->under_way;
@@ -214,7 +208,6 @@ static void receive(struct load_worker *w, struct load_conn *c, bool ended)
 
 const struct load_protocol LOAD_OVER_HTTP1 = {
 	.name = "HTTP/1.1",
-	.start = start,
 	.room = room,
 	.send = send_request,
 	.receive = receive,

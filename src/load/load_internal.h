@@ -402,7 +402,8 @@ void load_conn_answered(
 /* http1.c, http2.c: the two protocols. */
 struct load_protocol {
 	const char *name;
-	void (*start)(struct load_worker *w, struct load_conn *c); /* the connection stands */
+	/* The connection stands; or NULL. */
+	void (*start)(struct load_worker *w, struct load_conn *c);
 	/* How many of the waiting users may send now. */
 	size_t (*room)(const struct load_worker *w, const struct load_conn *c);
 	/* Sends a user's request, who has left the row of the unsent. */

@@ -58,32 +58,13 @@ static json_t *times_to_json(const struct hist *h)
 	return o;
 }
 
-/* The buckets that hold anything, in order, as "GAP:COUNT" with the distance from the bucket before
- * (the first: from bucket −1), or COUNT alone where that is 1. */
-static void add_buckets(struct str *out, const struct hist *h)
-{
-	size_t last = 0;
-
-	for (size_t i = hist_index(h->min); i <= hist_index(h->max); i++) {
-		if (!h->counts[i])
-			continue;
-		if (out->len)
-			str_add_char(out, ' ');
-		if (i + 1 - last != 1)
-			str_addf(out, "%zu:", i + 1 - last);
-		str_addf(out, "%llu", (unsigned long long)h->counts[i]);
-		last = i + 1;
-	}
-}
-
 static json_t *hist_to_json(const struct hist *h)
 {
 	struct str text = STR_INIT;
 	json_t *o = json_object();
 	bool counted = h->counts || !h->n;
 
-	if (h->n && counted)
-		add_buckets(&text, h);
+	hist_write_buckets(&text, h);
 	json_object_set_new(o, "sub_bits", json_integer(HIST_SUB_BITS));
 	json_object_set_new(o, "buckets", counted ? json_string(str_text(&text)) : json_null());
 	json_object_set_new(o, "count", count(h->n));

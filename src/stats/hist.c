@@ -90,3 +90,19 @@ double hist_stddev(const struct hist *h)
 	variance = (h->sum_squares - n * mean * mean) / (n - 1);
 	return variance > 0 ? sqrt(variance) : 0;
 }
+
+void hist_write_buckets(struct str *out, const struct hist *h)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; h->n && h->counts && i < HIST_BUCKETS; i++) {
+		if (!h->counts[i])
+			continue;
+		if (last)
+			str_add_char(out, ' ');
+		if (i + 1 - last != 1)
+			str_addf(out, "%zu:", i + 1 - last);
+		str_addf(out, "%llu", (unsigned long long)h->counts[i]);
+		last = i + 1;
+	}
+}

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 /* Values of 2^HIST_MAX_BITS ns (about 73 minutes) and more count as the largest. */
 enum {
 	HIST_SUB_BITS = 11,
@@ -52,6 +54,11 @@ static inline void hist_record(struct hist *h, uint64_t ns)
 uint64_t hist_percentile(const struct hist *h, double percent);
 double hist_mean(const struct hist *h); /* ns; NaN when empty */
 double hist_stddev(const struct hist *h);
+
+/* Appends the buckets that hold anything, in order, as "GAP:COUNT" with the distance from the
+ * bucket before (the first: from bucket −1), or COUNT alone where that is 1; docs/load.md has the
+ * form. */
+void hist_write_buckets(struct str *out, const struct hist *h);
 
 /* The lowest and highest values that fall into a bucket. */
 uint64_t hist_bucket_low(size_t index);

@@ -105,23 +105,6 @@ const char *live_cgroup_procs(const struct live *l)
 
 /* ---- before a trial ---- */
 
-/* "0-3" is four, "0,2" two; limits_pin() checks it. */
-static double count_cores(const char *list)
-{
-	double n = 0;
-
-	while (*list) {
-		char *end;
-		long first = strtol(list, &end, 10), last = first;
-
-		if (*end == '-')
-			last = strtol(end + 1, &end, 10);
-		n += (double)(last - first + 1);
-		list = *end ? end + 1 : end;
-	}
-	return n;
-}
-
 /* "4" of "4", or of what is behind it: levers take whole values. */
 static size_t whole(const char *value)
 {
@@ -207,6 +190,7 @@ static int apply_limit(struct live *l, const struct factor *f, const char *value
 	const struct fleet *fleet, struct err *err)
 {
 	uint64_t bytes;
+	cpu_set_t cores;
 	int rc;
 
 	switch (f->lever) {
@@ -218,7 +202,10 @@ static int apply_limit(struct live *l, const struct factor *f, const char *value
 		return rc ? rc : limits_set_memory(l->limits, bytes, err);
 	default: break;
 	}
-	l->cores = count_cores(value);
+	rc = limits_parse_cores(value, &cores, err);
+	if (rc)
+		return rc;
+	l->cores = (double)CPU_COUNT(&cores);
 	for (size_t i = 0; i < fleet->n; i++) {
 		rc = limits_pin(service_pid(fleet->items[i]), value, err);
 		if (rc)
