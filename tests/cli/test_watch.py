@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -149,8 +150,11 @@ class Watch(harness.Case):
             self.skipTest("only root can become another user")
         process = self.start("sleep", "60")
         # nobody looks at a process of root's
+        # the program may lie in a folder of root's
+        self.folder.chmod(0o755)
+        program = shutil.copy(harness.CULPRIT, self.folder / "culprit")
         done = subprocess.run(
-            [harness.CULPRIT, "watch", "--pid", str(process.pid), "-d", "400ms", "--store", "/tmp/nobody.db",
+            [program, "watch", "--pid", str(process.pid), "-d", "400ms", "--store", "/tmp/nobody.db",
              "--no-live"], cwd="/", capture_output=True, text=True, timeout=60, user=65534, group=65534,
             extra_groups=[], env=self.environment(CULPRIT_STORE="/nonexistent/db"))
         with contextlib.suppress(OSError):
