@@ -15,11 +15,17 @@ MAY = {
     "load": {"base", "stats", "net"},
     "lab": {"base", "stats", "net"},
     "proc": {"base", "stats", "net"},
+    "profile": {"base", "stats"},
+    "native": {"base", "proc"},
+    "pyremote": {"base", "native"},
+    "sampler": {"base", "proc", "native", "pyremote", "profile"},
     "store": {"base"},
-    "study": {"base", "stats", "learn", "design", "net", "load", "proc", "store"},
-    "report": {"base", "stats", "learn", "load"},
-    "cli": {"base", "stats", "learn", "design", "net", "load", "lab", "proc", "store", "study",
-            "report"},
+    "study": {"base", "stats", "learn", "design", "net", "load", "proc", "profile", "sampler",
+              "store"},
+    "report": {"base", "stats", "learn", "load", "profile"},
+    "tui": {"base", "profile"},
+    "cli": {"base", "stats", "learn", "design", "net", "load", "lab", "proc", "profile", "native",
+            "pyremote", "sampler", "store", "study", "report", "tui"},
 }
 # Made by the build from other files of that folder.
 GENERATED = {"assets.h"}

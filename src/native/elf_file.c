@@ -1,0 +1,1 @@
+#include "native/elf_file.h"

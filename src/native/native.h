@@ -1,0 +1,54 @@
+/*
+ * Stacks of machine code, of another process: a thread is stopped for as long as it takes to copy
+ * its registers and the top of its stack (some tens of microseconds; PTRACE_SEIZE and
+ * PTRACE_INTERRUPT, so no signal is seen by it), and unwound afterwards from the copy, by call
+ * frame information (elfutils). A thread stopped by somebody else, or gone, is no stack.
+ *
+ * ptrace belongs to a thread: all calls with one `struct native` come from one thread.
+ */
+#ifndef CULPRIT_NATIVE_NATIVE_H
+#define CULPRIT_NATIVE_NATIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+enum { NATIVE_STACK_BYTES = 256 * 1024, NATIVE_MAX_FRAMES = 512 };
+
+struct native;
+
+int native_attach(struct native **out, pid_t pid, struct err *err);
+void native_detach(struct native *n); /* lets go of every thread; NULL is allowed */
+
+/* Stops a thread. False: it is gone, or cannot be stopped (errno). A thread is seized at its first
+ * stop and stays seized, running, in between. */
+bool native_stop(struct native *n, pid_t tid);
+/* While it is stopped: copies registers and stack, the newest snapshot of `n`. */
+bool native_copy(struct native *n, pid_t tid);
+/* Lets it run on, with the signal that came meanwhile, if one did. */
+void native_go(struct native *n, pid_t tid);
+
+/* Unwinds the newest copy: program counters, innermost first (of callers: the call itself, not the
+ * return address). Returns how many; *cut says that the stack went on. Libraries that were loaded
+ * since are looked for when a counter lies in none. */
+size_t native_unwind(struct native *n, uint64_t *pcs, size_t max, bool *cut);
+
+struct native_symbol {
+	const char
+		*function; /* as the linker knows it, without version; "0x7f12… " where none does */
+	const char *module; /* file name of the executable, library or JIT map */
+	const char *file;   /* source, where debug information is at hand; else "" */
+	int line;
+	bool interpreter; /* CPython's evaluation loop: a Python frame stands here */
+};
+/* Kept by `n`, the same for the same counter: from the symbol table, debug information, or
+ * /tmp/perf-PID.map (in the process's own mount namespace) for what a JIT made. */
+const struct native_symbol *native_symbol(struct native *n, uint64_t pc);
+
+/* Forgets what is mapped: after an exec. */
+int native_refresh(struct native *n, struct err *err);
+
+#endif
