@@ -17,11 +17,11 @@ static int add_variable(struct scenario_reader *r, const struct node_key *key)
 	struct load_scenario *s = &r->out->scenario;
 
 	if (!template_is_word(key->name, strlen(key->name)))
-		return scenario_refuse(r, key->line,
+		return node_refuse(&r->in, key->line,
 			"'%s' is no name for a value; use letters, digits, '_', '.' and '-'",
 			key->name);
 	if (template_is_built_in(key->name))
-		return scenario_refuse(r, key->line,
+		return node_refuse(&r->in, key->line,
 			"{%s} is a placeholder that is always there; take the value under another "
 			"name",
 			key->name);
@@ -30,7 +30,7 @@ static int add_variable(struct scenario_reader *r, const struct node_key *key)
 			return 0;
 	for (size_t i = 0; i < r->out->data.n_columns; i++)
 		if (!strcmp(r->out->data.columns[i], key->name))
-			return scenario_refuse(r, key->line,
+			return node_refuse(&r->in, key->line,
 				"'%s' is a column of %s too; take the value under another name",
 				key->name, r->spec->data_file);
 	s->variables = mem_resize(s->variables, s->n_variables + 1, sizeof(*s->variables));
@@ -59,7 +59,7 @@ static int check_pointer(const struct scenario_reader *r, size_t line, const cha
 {
 	if (answer_is_pointer(text))
 		return 0;
-	return scenario_refuse(r, line,
+	return node_refuse(&r->in, line,
 		"'%s' is no JSON pointer; write it as /user/name or /items/0 (RFC 6901)", text);
 }
 
@@ -71,14 +71,14 @@ static int read_pointer(const struct scenario_reader *r, const struct node *n, c
 	if (n->kind == NODE_TEXT && n->quoted)
 		*out = n->text;
 	else
-		rc = scenario_value(r, n, "json", out);
+		rc = node_value(&r->in, n, "json", out);
 	return rc ? rc : check_pointer(r, n->line, *out);
 }
 
 static struct regex *compile(const struct scenario_reader *r, const struct node *n, const char *key)
 {
 	struct str place = STR_INIT;
-	struct regex *code = regex_compile(n->text, scenario_place(r, n, key, &place), r->err);
+	struct regex *code = regex_compile(n->text, node_place(&r->in, n, key, &place), r->in.err);
 
 	str_release(&place);
 	return code;
@@ -94,11 +94,11 @@ static int read_take(const struct scenario_reader *r, const struct node_key *key
 	int rc;
 
 	if (n->kind != NODE_MAP || n->n != 1)
-		return scenario_refuse(r, n->line,
+		return node_refuse(&r->in, n->line,
 			"%s must say where its value is, as {json: /path}, {header: Name} or "
 			"{regex: 'x=([0-9]+)'}",
 			key->name);
-	rc = scenario_check_map(r, n, KINDS, key->name);
+	rc = node_check_map(&r->in, n, KINDS, key->name);
 	if (rc)
 		return rc;
 	while (strcmp(KINDS[out->kind], n->keys[0].name) != 0)
@@ -106,7 +106,7 @@ static int read_take(const struct scenario_reader *r, const struct node_key *key
 	if (out->kind == TAKE_JSON)
 		rc = read_pointer(r, &n->items[0], &text);
 	else
-		rc = scenario_value(r, &n->items[0], KINDS[out->kind], &text);
+		rc = node_value(&r->in, &n->items[0], KINDS[out->kind], &text);
 	if (rc)
 		return rc;
 	if (out->kind == TAKE_REGEX) {
@@ -122,7 +122,7 @@ static int read_take(const struct scenario_reader *r, const struct node_key *key
 
 int scenario_takes(const struct scenario_reader *r, const struct node *n, struct load_step *step)
 {
-	int rc = scenario_check_map(r, n, NULL, "take");
+	int rc = node_check_map(&r->in, n, NULL, "take");
 
 	if (rc || !n->n)
 		return rc;
@@ -165,7 +165,7 @@ static int read_range(
 {
 	const char *text;
 	int64_t min, max;
-	int rc = scenario_value(r, n, "status", &text);
+	int rc = node_value(&r->in, n, "status", &text);
 	char *first;
 	bool ok;
 
@@ -183,7 +183,7 @@ static int read_range(
 		ok = !num_parse_int(strchr(text, '-') + 1, min, 599, "status", &max, NULL);
 	free(first);
 	if (!ok)
-		return scenario_refuse(r, n->line,
+		return node_refuse(&r->in, n->line,
 			"'%s' is no status; write 200, 2xx, 200-204, or a list of such", text);
 	*out = (struct load_status_range){(uint16_t)min, (uint16_t)max};
 	return 0;
@@ -197,7 +197,7 @@ static int check_status(
 	struct load_status_range *ranges = mem_zalloc(count + 1, sizeof(*ranges));
 	struct str words = STR_INIT;
 	struct load_check *c;
-	int rc = count ? 0 : scenario_refuse(r, n->line, "status is an empty list; name one");
+	int rc = count ? 0 : node_refuse(&r->in, n->line, "status is an empty list; name one");
 
 	for (size_t i = 0; i < count && !rc; i++) {
 		const struct node *item = list ? &n->items[i] : n;
@@ -229,12 +229,12 @@ static int check_text(const struct scenario_reader *r, const struct node *n, str
 	if (n->kind == NODE_LIST) {
 		for (size_t i = 0; i < n->n && !rc; i++)
 			rc = n->items[i].kind == NODE_LIST
-				     ? scenario_refuse(
-					       r, n->items[i].line, "%s has a list in a list", key)
+				     ? node_refuse(&r->in, n->items[i].line,
+					       "%s has a list in a list", key)
 				     : check_text(r, &n->items[i], step, kind, key);
 		return rc;
 	}
-	rc = scenario_value(r, n, key, &text);
+	rc = node_value(&r->in, n, key, &text);
 	if (!rc && kind == CHECK_REGEX) {
 		code = compile(r, n, key);
 		rc = code ? 0 : -ERR_USAGE;
@@ -254,7 +254,7 @@ static int check_there(const struct scenario_reader *r, const struct node *n,
 	struct load_check *c;
 	const char *text;
 	int rc = kind == CHECK_JSON ? read_pointer(r, n, &text)
-				    : scenario_value(r, n, "header", &text);
+				    : node_value(&r->in, n, "header", &text);
 
 	if (rc)
 		return rc;
@@ -292,7 +292,7 @@ static int check_header_value(const struct scenario_reader *r, const struct node
 {
 	struct load_check *c;
 	const char *text;
-	int rc = scenario_value(r, n, key->name, &text);
+	int rc = node_value(&r->in, n, key->name, &text);
 
 	if (rc)
 		return rc;
@@ -311,7 +311,7 @@ static int check_values(const struct scenario_reader *r, const struct node *n,
 	if (n->kind == NODE_TEXT)
 		return check_there(r, n, step, kind);
 	if (!n->n)
-		return scenario_refuse(r, n->line,
+		return node_refuse(&r->in, n->line,
 			"%s is empty; say what to check, or leave it out",
 			kind == CHECK_JSON ? "json" : "header");
 	for (size_t i = 0; i < n->n && !rc; i++)
@@ -330,11 +330,11 @@ static int check_latency(
 	struct str place = STR_INIT;
 	const char *text;
 	uint64_t ns;
-	int rc = scenario_value(r, n, "latency", &text);
+	int rc = node_value(&r->in, n, "latency", &text);
 
 	if (!rc)
 		rc = num_parse_duration(text, 1, 86400 * NS_PER_S,
-			scenario_place(r, n, "latency", &place), &ns, r->err);
+			node_place(&r->in, n, "latency", &place), &ns, r->in.err);
 	if (!rc)
 		add_check(r, step, CHECK_LATENCY, "latency at most %s", text)->latency_ns = ns;
 	str_release(&place);
@@ -345,7 +345,7 @@ int scenario_checks(const struct scenario_reader *r, const struct node *n, struc
 {
 	static const char *const KEYS[] = {
 		"status", "contains", "regex", "json", "header", "latency", NULL};
-	int rc = scenario_check_map(r, n, KEYS, "check");
+	int rc = node_check_map(&r->in, n, KEYS, "check");
 
 	for (size_t i = 0; !rc && i < n->n; i++) {
 		const struct node *value = &n->items[i];

@@ -14,90 +14,6 @@
 
 /* ---- what all parts use ---- */
 
-int scenario_refuse(const struct scenario_reader *r, size_t line, const char *format, ...)
-{
-	struct str text = STR_INIT;
-	va_list args;
-	int rc;
-
-	va_start(args, format);
-	str_vaddf(&text, format, args);
-	va_end(args);
-	rc = err_set(r->err, ERR_USAGE, "%s:%zu: %s", r->path, line, text.p);
-	str_release(&text);
-	return rc;
-}
-
-int scenario_refuse_word(const struct scenario_reader *r, size_t line, const char *what,
-	const char *word, const char *const *known)
-{
-	const char *nearest = str_nearest(word, known);
-	struct str text = STR_INIT;
-	int rc;
-
-	for (size_t i = 0; known[i]; i++)
-		str_addf(&text, "%s%s", i ? ", " : "", known[i]);
-	rc = scenario_refuse(r, line, "%s '%s'; %s%s%sthere is %s", what, word,
-		nearest ? "did you mean '" : "", nearest ? nearest : "", nearest ? "'? " : "",
-		text.p);
-	str_release(&text);
-	return rc;
-}
-
-int scenario_check_map(const struct scenario_reader *r, const struct node *n,
-	const char *const *known, const char *what)
-{
-	struct str text = STR_INIT;
-	int rc = 0;
-
-	if (n->kind != NODE_MAP)
-		return scenario_refuse(r, n->line, "%s is %s, and must be a map of keys", what,
-			n->text && !*n->text ? "empty" : NODE_KIND_WORDS[n->kind]);
-	str_addf(&text, "unknown key in %s:", what);
-	for (size_t i = 0; known && i < n->n && !rc; i++) {
-		size_t k = 0;
-
-		while (known[k] && strcmp(known[k], n->keys[i].name) != 0)
-			k++;
-		if (!known[k])
-			rc = scenario_refuse_word(
-				r, n->keys[i].line, text.p, n->keys[i].name, known);
-	}
-	str_release(&text);
-	return rc;
-}
-
-int scenario_value(
-	const struct scenario_reader *r, const struct node *n, const char *key, const char **out)
-{
-	*out = NULL;
-	if (n->kind != NODE_TEXT)
-		return scenario_refuse(r, n->line, "%s is %s, and must be one value", key,
-			NODE_KIND_WORDS[n->kind]);
-	if (!*n->text)
-		return scenario_refuse(
-			r, n->line, "%s has no value; give it one, or leave it out", key);
-	*out = n->text;
-	return 0;
-}
-
-int scenario_text(
-	const struct scenario_reader *r, const struct node *map, const char *key, const char **out)
-{
-	const struct node *n = node_at(map, key);
-
-	*out = NULL;
-	return n ? scenario_value(r, n, key, out) : 0;
-}
-
-char *scenario_place(
-	const struct scenario_reader *r, const struct node *value, const char *key, struct str *out)
-{
-	str_clear(out);
-	str_addf(out, "%s:%zu: %s", r->path, value->line, key);
-	return out->p;
-}
-
 static const char *keep(const struct scenario_reader *r, const char *text)
 {
 	struct load_scenario_file *f = r->out;
@@ -109,12 +25,12 @@ static const char *keep(const struct scenario_reader *r, const char *text)
 
 const char *scenario_path(const struct scenario_reader *r, const char *path)
 {
-	const char *slash = strcmp(r->path, "-") ? strrchr(r->path, '/') : NULL;
+	const char *slash = strcmp(r->in.path, "-") ? strrchr(r->in.path, '/') : NULL;
 	struct str joined = STR_INIT;
 	const char *kept;
 
 	if (*path != '/' && slash)
-		str_add_bytes(&joined, r->path, (size_t)(slash - r->path) + 1);
+		str_add_bytes(&joined, r->in.path, (size_t)(slash - r->in.path) + 1);
 	str_add(&joined, path);
 	kept = keep(r, str_text(&joined));
 	str_release(&joined);
@@ -134,7 +50,7 @@ static json_t *json_of_text(const struct scenario_reader *r, const struct node *
 	if (value)
 		return value;
 	if (*digits >= '1' && *digits <= '9' && !digits[strspn(digits, "0123456789")]) {
-		scenario_refuse(r, n->line,
+		node_refuse(&r->in, n->line,
 			"%s does not fit into 64 bits; write it in quotes, or the JSON as a body",
 			n->text);
 		return NULL;
@@ -208,10 +124,10 @@ static int check_given(const struct scenario_reader *r)
 		const struct opt *opt = opt_find(LOAD_OPTIONS, REQUESTED[i]);
 
 		if (strcmp(opt->name, "scenario") != 0 && is_given(opt, r->spec))
-			return err_set(r->err, ERR_USAGE,
+			return err_set(r->in.err, ERR_USAGE,
 				"--%s and the scenario %s: its steps say what is requested; leave "
 				"one of the two out",
-				opt->name, r->path);
+				opt->name, r->in.path);
 	}
 	return 0;
 }
@@ -249,10 +165,10 @@ static int set_load(const struct scenario_reader *r, const char *key, const stru
 			rc = set_load(r, key, &value->items[i]);
 		return rc;
 	}
-	rc = scenario_value(r, value, key, &text);
+	rc = node_value(&r->in, value, key, &text);
 	if (!rc) {
 		text = is_one_of(opt->name, PATHS) ? scenario_path(r, text) : keep(r, text);
-		rc = opt_set(opt, r->spec, text, scenario_place(r, value, key, &place), r->err);
+		rc = opt_set(opt, r->spec, text, node_place(&r->in, value, key, &place), r->in.err);
 	}
 	str_release(&place);
 	return rc;
@@ -282,13 +198,13 @@ static int read_load(const struct scenario_reader *r, const struct node *n)
 		const struct opt *opt = opt_find(LOAD_OPTIONS, n->keys[i].name);
 
 		if (opt && is_one_of(opt->name, REQUESTED))
-			rc = scenario_refuse(r, n->keys[i].line,
+			rc = node_refuse(&r->in, n->keys[i].line,
 				"%s cannot stand in load: the steps of a scenario say what is "
 				"requested",
 				n->keys[i].name);
 	}
 	if (!rc)
-		rc = scenario_check_map(r, n, (const char *const *)keys, "load");
+		rc = node_check_map(&r->in, n, (const char *const *)keys, "load");
 	for (size_t i = 0; !rc && i < n->n; i++) {
 		const char *key = n->keys[i].name;
 
@@ -315,17 +231,17 @@ static int add_origin(const struct scenario_reader *r)
 
 	if (!r->spec->url)
 		return 0;
-	rc = url_parse(&url, r->spec->url, r->err);
+	rc = url_parse(&url, r->spec->url, r->in.err);
 	if (rc)
 		return rc;
 	bare = !strcmp(url.path, "/");
 	url_release(&url);
 	if (!bare)
-		return err_set(r->err, ERR_USAGE,
+		return err_set(r->in.err, ERR_USAGE,
 			"%s: %s has a path, and of the URL of a scenario only the origin is taken; "
 			"write the path in the steps",
-			r->path, r->spec->url);
-	rc = load_request_init(&unused, &text, r->origins, NULL, r->err);
+			r->in.path, r->spec->url);
+	rc = load_request_init(&unused, &text, r->origins, NULL, r->in.err);
 	if (!rc)
 		load_request_release(&unused);
 	return rc;
@@ -337,7 +253,7 @@ static int read_data(struct scenario_reader *r)
 
 	if (!r->spec->data_file)
 		return 0;
-	rc = load_data_read(&r->out->data, r->spec->data_file, r->err);
+	rc = load_data_read(&r->out->data, r->spec->data_file, r->in.err);
 	if (!rc)
 		r->names.data = &r->out->data;
 	return rc;
@@ -348,11 +264,11 @@ static int read_data(struct scenario_reader *r)
 static int read_cookies(const struct scenario_reader *r, const struct node *top)
 {
 	const char *word;
-	int rc = scenario_text(r, top, "cookies", &word);
+	int rc = node_text(&r->in, top, "cookies", &word);
 
 	r->out->scenario.cookies = !word || strcmp(word, "false") != 0;
 	if (!rc && word && strcmp(word, "true") != 0 && strcmp(word, "false") != 0)
-		rc = scenario_refuse(r, node_at(top, "cookies")->line,
+		rc = node_refuse(&r->in, node_at(top, "cookies")->line,
 			"cookies: '%s' is not true or false", word);
 	return rc;
 }
@@ -361,12 +277,11 @@ static int read_pick(const struct scenario_reader *r, const struct node *top)
 {
 	static const char *const WORDS[] = {"all", "one", NULL};
 	const char *word;
-	int rc = scenario_text(r, top, "pick", &word);
+	int rc = node_text(&r->in, top, "pick", &word);
 
 	r->out->scenario.pick_one = word && !strcmp(word, "one");
 	if (!rc && word && !is_one_of(word, WORDS))
-		rc = scenario_refuse_word(
-			r, node_at(top, "pick")->line, "unknown pick", word, WORDS);
+		rc = node_refuse_word(&r->in, node_at(top, "pick")->line, "pick", word, WORDS);
 	return rc;
 }
 
@@ -376,8 +291,8 @@ static int read_steps(struct scenario_reader *r, const struct node *n, const cha
 	int rc = 0;
 
 	if (n->kind != NODE_LIST || !n->n)
-		return scenario_refuse(
-			r, n->line, "%s must be a list of steps, each as - get: /path", key);
+		return node_refuse(
+			&r->in, n->line, "%s must be a list of steps, each as - get: /path", key);
 	for (size_t i = 0; i < n->n && !rc; i++)
 		rc = scenario_step(r, &n->items[i], start);
 	return rc;
@@ -389,7 +304,7 @@ static int read_top(struct scenario_reader *r, const struct node *top)
 		"load", "cookies", "think", "pick", "start", "steps", NULL};
 	const struct node *load = node_at(top, "load"), *start = node_at(top, "start");
 	const struct node *think = node_at(top, "think"), *steps = node_at(top, "steps");
-	int rc = scenario_check_map(r, top, KEYS, "a scenario");
+	int rc = node_check_map(&r->in, top, KEYS, "a scenario");
 
 	if (!rc)
 		rc = check_given(r);
@@ -406,7 +321,7 @@ static int read_top(struct scenario_reader *r, const struct node *top)
 	if (!rc && think)
 		rc = scenario_think(r, think, &r->think);
 	if (!rc && !steps)
-		rc = scenario_refuse(r, top->line,
+		rc = node_refuse(&r->in, top->line,
 			"there is no list steps; say what each user requests, as steps: [{get: "
 			"/}]");
 	/* All names first: a later step's value is there for an earlier one at the next turn. */
@@ -423,7 +338,7 @@ int load_scenario_read_bytes(struct load_scenario_file *out, const char *path, c
 	size_t len, struct load_spec *spec, struct load_origins *origins, struct err *err)
 {
 	struct scenario_reader r = {
-		.path = path, .out = out, .spec = spec, .origins = origins, .err = err};
+		.in = {path, err}, .out = out, .spec = spec, .origins = origins};
 	struct node top;
 	int rc;
 

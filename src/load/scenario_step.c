@@ -44,24 +44,24 @@ int scenario_think(const struct scenario_reader *r, const struct node *n, struct
 {
 	struct str place = STR_INIT;
 	const char *text, *dots;
-	int rc = scenario_value(r, n, "think", &text);
+	int rc = node_value(&r->in, n, "think", &text);
 
 	if (rc)
 		return rc;
-	scenario_place(r, n, "think", &place);
+	node_place(&r->in, n, "think", &place);
 	dots = strstr(text, "..");
 	if (!dots) {
-		rc = num_parse_duration(text, 0, THINK_MAX_NS, place.p, &out->min_ns, r->err);
+		rc = num_parse_duration(text, 0, THINK_MAX_NS, place.p, &out->min_ns, r->in.err);
 		out->max_ns = out->min_ns;
 	} else {
 		char *min = mem_copy(text, (size_t)(dots - text));
 
-		rc = num_parse_duration(min, 0, THINK_MAX_NS, place.p, &out->min_ns, r->err);
+		rc = num_parse_duration(min, 0, THINK_MAX_NS, place.p, &out->min_ns, r->in.err);
 		if (!rc)
 			rc = num_parse_duration(
-				dots + 2, 0, THINK_MAX_NS, place.p, &out->max_ns, r->err);
+				dots + 2, 0, THINK_MAX_NS, place.p, &out->max_ns, r->in.err);
 		if (!rc && out->max_ns < out->min_ns)
-			rc = scenario_refuse(r, n->line,
+			rc = node_refuse(&r->in, n->line,
 				"think: %s ends before it begins; write the shorter time first",
 				text);
 		free(min);
@@ -81,7 +81,7 @@ static int find_one(const struct scenario_reader *r, const struct node *n, const
 		if (!node_at(n, keys[i]))
 			continue;
 		if (*out)
-			return scenario_refuse(r, n->line,
+			return node_refuse(&r->in, n->line,
 				"a step has both %s and %s, and can have one of them", *out,
 				keys[i]);
 		*out = keys[i];
@@ -95,13 +95,13 @@ static int read_method(const struct scenario_reader *r, const struct node *n, st
 	int rc = find_one(r, n, METHODS, &key);
 
 	if (!rc && !key)
-		rc = scenario_refuse(r, n->line,
+		rc = node_refuse(&r->in, n->line,
 			"a step that requests nothing; say what, as get: /path (there is get, "
 			"post, put, patch, delete, head, options)");
 	if (!rc)
-		rc = scenario_text(r, n, key, &d->text.url);
+		rc = node_text(&r->in, n, key, &d->text.url);
 	if (!rc && d->text.url[0] == '/' && !r->spec->url)
-		rc = scenario_refuse(r, node_at(n, key)->line,
+		rc = node_refuse(&r->in, node_at(n, key)->line,
 			"where is %s? Give the URL of the service, as load: {url: "
 			"http://127.0.0.1:5001} or on the command line",
 			d->text.url);
@@ -143,7 +143,7 @@ static int read_headers(const struct scenario_reader *r, const struct node *n, s
 {
 	const struct node *map = node_at(n, "headers");
 	size_t own;
-	int rc = map ? scenario_check_map(r, map, NULL, "headers") : 0;
+	int rc = map ? node_check_map(&r->in, map, NULL, "headers") : 0;
 
 	for (size_t i = 0; !rc && map && i < map->n; i++) {
 		const struct node *value = &map->items[i];
@@ -152,7 +152,7 @@ static int read_headers(const struct scenario_reader *r, const struct node *n, s
 		if (value->kind == NODE_TEXT && value->quoted)
 			text = value->text;
 		else
-			rc = scenario_value(r, value, map->keys[i].name, &text);
+			rc = node_value(&r->in, value, map->keys[i].name, &text);
 		if (!rc)
 			add_header(d, map->keys[i].name, text);
 	}
@@ -187,13 +187,13 @@ static int read_json(const struct scenario_reader *r, const struct node *n, stru
 
 static int read_form(const struct scenario_reader *r, const struct node *n, struct draft *d)
 {
-	int rc = scenario_check_map(r, n, NULL, "form");
+	int rc = node_check_map(&r->in, n, NULL, "form");
 
 	for (size_t i = 0; !rc && i < n->n; i++) {
 		const char *name = n->keys[i].name;
 
 		if (n->items[i].kind != NODE_TEXT)
-			return scenario_refuse(r, n->items[i].line,
+			return node_refuse(&r->in, n->items[i].line,
 				"%s is %s, and must be one value", name,
 				NODE_KIND_WORDS[n->items[i].kind]);
 		if (i)
@@ -210,10 +210,10 @@ static int read_body_file(const struct scenario_reader *r, const struct node *n,
 {
 	struct file_bytes file;
 	const char *path;
-	int rc = scenario_value(r, n, "body_file", &path);
+	int rc = node_value(&r->in, n, "body_file", &path);
 
 	if (!rc)
-		rc = file_open_bytes(scenario_path(r, path), BODY_FILE_MAX_BYTES, &file, r->err);
+		rc = file_open_bytes(scenario_path(r, path), BODY_FILE_MAX_BYTES, &file, r->in.err);
 	if (rc)
 		return rc;
 	str_add_bytes(&d->body, file.data, file.len);
@@ -237,7 +237,7 @@ static int read_body(const struct scenario_reader *r, const struct node *n, stru
 	} else if (!strcmp(key, "body_file")) {
 		rc = read_body_file(r, value, d);
 	} else if (value->kind != NODE_TEXT) {
-		rc = scenario_refuse(r, value->line,
+		rc = node_refuse(&r->in, value->line,
 			"body is %s, and must be a text; write its JSON in quotes, or the key "
 			"json",
 			NODE_KIND_WORDS[value->kind]);
@@ -257,18 +257,18 @@ static int read_weight(
 	const struct node *value = node_at(n, "weight");
 	struct str place = STR_INIT;
 	const char *text;
-	int rc = scenario_text(r, n, "weight", &text);
+	int rc = node_text(&r->in, n, "weight", &text);
 
 	*out = 1;
 	if (rc || !text)
 		return rc;
 	if (start || !r->out->scenario.pick_one)
-		return scenario_refuse(r, value->line,
+		return node_refuse(&r->in, value->line,
 			start ? "weight in start: those steps are all done, once; leave it out"
 			      : "weight without pick: one, for all steps are done by turns; write "
 				"pick: one, or leave the weight out");
-	scenario_place(r, value, "weight", &place);
-	rc = num_parse_real(text, 1e-6, 1e6, place.p, out, r->err);
+	node_place(&r->in, value, "weight", &place);
+	rc = num_parse_real(text, 1e-6, 1e6, place.p, out, r->in.err);
 	str_release(&place);
 	return rc;
 }
@@ -280,7 +280,7 @@ static int read_request(
 	int rc = read_method(r, n, &d);
 
 	if (!rc)
-		rc = scenario_text(r, n, "name", &d.text.name);
+		rc = node_text(&r->in, n, "name", &d.text.name);
 	if (!rc)
 		rc = read_headers(r, n, &d);
 	if (!rc)
@@ -288,11 +288,11 @@ static int read_request(
 	if (!rc)
 		rc = read_weight(r, n, start, &d.text.weight);
 	if (!rc) {
-		str_addf(&d.what, "%s:%zu", r->path, n->line);
+		str_addf(&d.what, "%s:%zu", r->in.path, n->line);
 		d.text.what = d.what.p;
 		d.text.headers = (const char *const *)d.headers;
 		d.text.n_headers = d.n_headers;
-		rc = load_request_init(out, &d.text, r->origins, &r->names, r->err);
+		rc = load_request_init(out, &d.text, r->origins, &r->names, r->in.err);
 	}
 	draft_release(&d);
 	return rc;
@@ -323,7 +323,7 @@ int scenario_step(struct scenario_reader *r, const struct node *n, bool start)
 	struct load_scenario *s = &r->out->scenario;
 	const struct node *take, *check, *think;
 	struct load_step step = {.think = r->think};
-	int rc = scenario_check_map(r, n, STEP_KEYS, "a step");
+	int rc = node_check_map(&r->in, n, STEP_KEYS, "a step");
 
 	if (rc)
 		return rc;

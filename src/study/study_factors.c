@@ -17,13 +17,13 @@ static int read_lever(const struct study_file *f, const struct node *n, struct f
 {
 	struct str text = STR_INIT;
 	const char *word;
-	int rc = study_file_text(f, n, "lever", &word);
+	int rc = node_text(&f->in, n, "lever", &word);
 
 	if (rc)
 		return rc;
 	if (!word) {
-		study_file_add_known(&text, "", STUDY_LEVER_WORDS);
-		rc = study_file_refuse(f, out->line,
+		node_add_known(&text, "", STUDY_LEVER_WORDS);
+		rc = node_refuse(&f->in, out->line,
 			"%s has no lever, which says how it is applied; %s", out->name, text.p);
 		goto out;
 	}
@@ -32,9 +32,7 @@ static int read_lever(const struct study_file *f, const struct node *n, struct f
 			out->lever = (enum study_lever)i;
 			goto out;
 		}
-	study_file_add_known(&text, word, STUDY_LEVER_WORDS);
-	rc = study_file_refuse(
-		f, node_at(n, "lever")->line, "unknown lever '%s'; %s", word, text.p);
+	rc = node_refuse_word(&f->in, node_at(n, "lever")->line, "lever", word, STUDY_LEVER_WORDS);
 out:
 	str_release(&text);
 	return rc;
@@ -50,7 +48,7 @@ static int check_keys(const struct study_file *f, const struct node *n, const st
 	int rc;
 
 	str_addf(&what, "factor %s (lever %s)", factor->name, STUDY_LEVER_WORDS[factor->lever]);
-	rc = study_file_check_map(f, n, keys, what.p);
+	rc = node_check_map(&f->in, n, keys, what.p);
 	str_release(&what);
 	return rc;
 }
@@ -62,14 +60,14 @@ static int read_proxy(
 	const char *upstream, *shape;
 	struct str text = STR_INIT;
 	size_t i = 0;
-	int rc = study_file_text(f, n, "upstream", &upstream);
+	int rc = node_text(&f->in, n, "upstream", &upstream);
 
 	if (!rc)
-		rc = study_file_text(f, n, "shape", &shape);
+		rc = node_text(&f->in, n, "shape", &shape);
 	if (rc)
 		return rc;
 	if (!listen || !upstream)
-		return study_file_refuse(f, out->line,
+		return node_refuse(&f->in, out->line,
 			"the lever proxy of %s needs listen, the port that the service is given "
 			"for "
 			"its dependency, and upstream, where that is: {listen: 6380, upstream: "
@@ -83,11 +81,9 @@ static int read_proxy(
 	str_clear(&text);
 	while (shape && PROXY_SHAPES[i] && strcmp(PROXY_SHAPES[i], shape) != 0)
 		i++;
-	if (!PROXY_SHAPES[i]) {
-		study_file_add_known(&text, shape, PROXY_SHAPES);
-		rc = study_file_refuse(
-			f, node_at(n, "shape")->line, "unknown shape '%s'; %s", shape, text.p);
-	}
+	if (!PROXY_SHAPES[i])
+		rc = node_refuse_word(
+			&f->in, node_at(n, "shape")->line, "shape", shape, PROXY_SHAPES);
 	out->shape = (enum proxy_shape)(rc ? 0 : i);
 	str_release(&text);
 	return rc;
@@ -101,7 +97,7 @@ static int check_option(const struct study_file *f, size_t line, const struct fa
 	if (opt && (opt->type == OPT_INT || opt->type == OPT_REAL || opt->type == OPT_DURATION ||
 			   opt->type == OPT_FLAG || opt->type == OPT_CHOICE))
 		return 0;
-	return study_file_refuse(f, line,
+	return node_refuse(&f->in, line,
 		opt ? "the option %s of the load is a text, which a factor cannot vary; take the "
 		      "levers query, path, header or body"
 		    : "the load has no option '%s'; say option: NAME, as option: connections",
@@ -112,7 +108,7 @@ static int read_target(const struct study_file *f, const struct node *n, struct 
 {
 	const char *key = STUDY_LEVER_TARGETS[out->lever], *target = NULL;
 	size_t line = out->line;
-	int rc = key ? study_file_text(f, n, key, &target) : 0;
+	int rc = key ? node_text(&f->in, n, key, &target) : 0;
 
 	if (rc)
 		return rc;
@@ -125,13 +121,13 @@ static int read_target(const struct study_file *f, const struct node *n, struct 
 		return check_option(f, line, out);
 	if (out->lever == LEVER_HEADER &&
 		!http_is_token((struct http_slice){out->target, strlen(out->target)}))
-		return study_file_refuse(f, line,
+		return node_refuse(&f->in, line,
 			"'%s' is no name of a header; use letters, digits and '-', or say header: "
 			"NAME",
 			out->target);
 	if (out->lever == LEVER_ENV && (strchr(out->target, '=') || strchr(out->target, ' ')))
-		return study_file_refuse(
-			f, line, "'%s' is no name of a variable; say variable: NAME", out->target);
+		return node_refuse(&f->in, line,
+			"'%s' is no name of a variable; say variable: NAME", out->target);
 	return 0;
 }
 
@@ -159,28 +155,28 @@ static int read_range(const struct study_file *f, const struct node *n, struct f
 	double end[2];
 
 	if (n->kind != NODE_LIST || n->n != 2)
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"the range of %s must be two numbers, as range: [0.1, 0.5]", out->name);
 	for (int i = 0; i < 2; i++) {
 		const struct node *item = &n->items[i];
 
 		if (item->kind != NODE_TEXT || !split_number(item->text, &end[i], &unit[i]))
-			return study_file_refuse(f, item->line,
+			return node_refuse(&f->in, item->line,
 				"the range of %s must be two numbers, and '%s' is none; for words "
 				"say "
 				"values: [a, b]",
 				out->name, item->text ? item->text : NODE_KIND_WORDS[item->kind]);
 	}
 	if (strcmp(unit[0], unit[1]) != 0)
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"the range of %s has two units, '%s' and '%s'; write both ends in the same",
 			out->name, n->items[0].text, n->items[1].text);
 	if (end[0] > end[1])
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"the range of %s is upside down: write range: [%s, %s]", out->name,
 			n->items[1].text, n->items[0].text);
 	if (end[0] == end[1])
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"the range of %s is one value, %s, so there is nothing to vary; widen it, "
 			"or "
 			"put the value where the lever would",
@@ -206,25 +202,25 @@ static bool is_number(const struct node *n)
 static int check_values(const struct study_file *f, const struct node *n, struct factor *out)
 {
 	if (n->kind != NODE_LIST || n->n < 2)
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"the values of %s must be a list of two or more, as values: [a, b]",
 			out->name);
 	for (size_t i = 0; i < n->n; i++) {
 		const struct node *item = &n->items[i];
 
 		if (item->kind != NODE_TEXT || (!*item->text && !item->quoted))
-			return study_file_refuse(f, item->line,
+			return node_refuse(&f->in, item->line,
 				"a value of %s is %s, and must be a word or a number", out->name,
 				item->kind == NODE_TEXT ? "empty" : NODE_KIND_WORDS[item->kind]);
 		out->words |= !is_number(item);
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(n->items[j].text, item->text))
-				return study_file_refuse(f, item->line,
+				return node_refuse(&f->in, item->line,
 					"'%s' is twice among the values of %s; keep one of them",
 					item->text, out->name);
 	}
 	if (n->n > (out->words ? (size_t)DATASET_MAX_WORDS : (size_t)MAX_VALUES))
-		return study_file_refuse(f, n->line, "%s has %zu values; it takes up to %d %s",
+		return node_refuse(&f->in, n->line, "%s has %zu values; it takes up to %d %s",
 			out->name, n->n, out->words ? DATASET_MAX_WORDS : MAX_VALUES,
 			out->words ? "words" : "numbers");
 	return 0;
@@ -274,17 +270,17 @@ static int read_factor(const struct study_file *f, const struct node_key *key, c
 	out->line = key->line;
 	out->unit = study_keep(f->s, "");
 	if (!is_name(key->name))
-		return study_file_refuse(f, key->line,
+		return node_refuse(&f->in, key->line,
 			"'%s' cannot be the name of a factor; use letters, digits, '_' and '-'",
 			key->name);
 	if (is_taken(key->name))
-		return study_file_refuse(f, key->line,
+		return node_refuse(&f->in, key->line,
 			"'%s' is a column that culprit writes itself; give the factor another "
 			"name, "
 			"and say what it sets with parameter:, header: or variable:",
 			key->name);
 	if (n->kind != NODE_MAP)
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"%s must be a map, as %s: {range: [1, 10], lever: query}", out->name,
 			out->name);
 	rc = read_lever(f, n, out);
@@ -297,7 +293,7 @@ static int read_factor(const struct study_file *f, const struct node_key *key, c
 	range = node_at(n, "range");
 	values = node_at(n, "values");
 	if (!range == !values)
-		return study_file_refuse(f, key->line,
+		return node_refuse(&f->in, key->line,
 			"%s has %s; give it range: [low, high] or values: [a, b]", out->name,
 			range ? "both range and values" : "neither range nor values");
 	return range ? read_range(f, range, out) : read_values(f, values, out);
@@ -317,7 +313,7 @@ static int check_upstream(
 	if (a->lever != LEVER_PROXY || b->lever != LEVER_PROXY || strcmp(a->target, b->target) ||
 		!strcmp(a->upstream, b->upstream))
 		return 0;
-	return study_file_refuse(f, b->line,
+	return node_refuse(&f->in, b->line,
 		"%s and %s (line %zu) listen on %s, and go to %s and to %s; give each dependency a "
 		"port of its own",
 		b->name, a->name, a->line, a->target, b->upstream, a->upstream);
@@ -337,7 +333,7 @@ static int check_same(const struct study_file *f, const struct factor *factors, 
 		if (factors[i].lever == last->lever && last->lever != LEVER_NONE &&
 			(!strcmp(factors[i].target, last->target) || only_once(last->lever)) &&
 			factors[i].shape == last->shape)
-			return study_file_refuse(f, last->line,
+			return node_refuse(&f->in, last->line,
 				"%s and %s (line %zu) both set the %s '%s'; keep one of them",
 				last->name, factors[i].name, factors[i].line,
 				STUDY_LEVER_WORDS[last->lever], last->target);
@@ -349,12 +345,12 @@ int study_file_factors(const struct study_file *f, const struct node *section)
 	struct study *s = f->s;
 
 	if (section->kind != NODE_MAP || !section->n)
-		return study_file_refuse(f, section->line,
+		return node_refuse(&f->in, section->line,
 			"factors must be a map of names, as factors: {size: {range: [1, 100], "
 			"lever: "
 			"query}}");
 	if (section->n > DESIGN_MAX_FACTORS)
-		return study_file_refuse(f, section->line, "%zu factors; a study takes up to %d",
+		return node_refuse(&f->in, section->line, "%zu factors; a study takes up to %d",
 			section->n, DESIGN_MAX_FACTORS);
 	s->factors = mem_zalloc(section->n, sizeof(*s->factors));
 	for (size_t i = 0; i < section->n; i++) {

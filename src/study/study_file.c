@@ -21,94 +21,18 @@
 /* trials: auto goes so many times as far as the usual number, if it must. */
 enum { AUTOMATIC = 4 };
 
-int study_file_refuse(const struct study_file *f, size_t line, const char *format, ...)
-{
-	struct str text = STR_INIT;
-	va_list args;
-	int rc;
-
-	va_start(args, format);
-	str_vaddf(&text, format, args);
-	va_end(args);
-	rc = err_set(f->err, ERR_USAGE, "%s:%zu: %s", f->path, line, text.p);
-	str_release(&text);
-	return rc;
-}
-
-void study_file_add_known(struct str *out, const char *word, const char *const *known)
-{
-	const char *nearest = str_nearest(word, known);
-
-	if (nearest)
-		str_addf(out, "did you mean '%s'? ", nearest);
-	str_add(out, "There is ");
-	for (size_t i = 0; known[i]; i++)
-		str_addf(out, "%s%s", i ? ", " : "", known[i]);
-}
-
-int study_file_check_map(const struct study_file *f, const struct node *n, const char *const *known,
-	const char *what)
-{
-	if (n->kind != NODE_MAP)
-		return study_file_refuse(f, n->line, "%s is %s, and must be a map of keys", what,
-			n->text && !*n->text ? "empty" : NODE_KIND_WORDS[n->kind]);
-	for (size_t i = 0; i < n->n; i++) {
-		const char *key = n->keys[i].name;
-		struct str text = STR_INIT;
-		size_t k = 0;
-		int rc;
-
-		while (known[k] && strcmp(known[k], key) != 0)
-			k++;
-		if (known[k])
-			continue;
-		study_file_add_known(&text, key, known);
-		rc = study_file_refuse(
-			f, n->keys[i].line, "unknown key '%s' in %s; %s", key, what, text.p);
-		str_release(&text);
-		return rc;
-	}
-	return 0;
-}
-
-int study_file_text(
-	const struct study_file *f, const struct node *map, const char *key, const char **out)
-{
-	const struct node *n = node_at(map, key);
-
-	*out = NULL;
-	if (!n)
-		return 0;
-	if (n->kind != NODE_TEXT)
-		return study_file_refuse(f, n->line, "%s is %s, and must be one value", key,
-			NODE_KIND_WORDS[n->kind]);
-	if (!*n->text)
-		return study_file_refuse(
-			f, n->line, "%s has no value; give it one, or leave it out", key);
-	*out = n->text;
-	return 0;
-}
-
-char *study_file_place(
-	const struct study_file *f, const struct node *value, const char *key, struct str *out)
-{
-	str_clear(out);
-	str_addf(out, "%s:%zu: %s", f->path, value->line, key);
-	return out->p;
-}
-
 /* ---- service ---- */
 
 /* The folder of the study file, or `folder` as seen from there; NULL for the current one. */
 static char *folder_of(const struct study_file *f, const char *folder)
 {
-	const char *slash = strcmp(f->path, "-") ? strrchr(f->path, '/') : NULL;
+	const char *slash = strcmp(f->in.path, "-") ? strrchr(f->in.path, '/') : NULL;
 	struct str path = STR_INIT;
 	char *kept;
 
 	if ((!folder && !slash) || (folder && (*folder == '/' || !slash)))
 		return folder ? study_keep(f->s, folder) : NULL;
-	str_add_bytes(&path, f->path, (size_t)(slash - f->path) + 1);
+	str_add_bytes(&path, f->in.path, (size_t)(slash - f->in.path) + 1);
 	str_add(&path, folder ? folder : "");
 	kept = study_keep(f->s, path.p);
 	str_release(&path);
@@ -120,18 +44,18 @@ static int read_env(const struct study_file *f, const struct node *map)
 	if (!map)
 		return 0;
 	if (map->kind != NODE_MAP)
-		return study_file_refuse(f, map->line, "env must be a map of NAME: value");
+		return node_refuse(&f->in, map->line, "env must be a map of NAME: value");
 	f->s->env = mem_zalloc(map->n + 1, sizeof(char *));
 	for (size_t i = 0; i < map->n; i++) {
 		const char *name = map->keys[i].name;
 		struct str line = STR_INIT;
 
 		if (map->items[i].kind != NODE_TEXT)
-			return study_file_refuse(
-				f, map->items[i].line, "env: %s must be one value", name);
+			return node_refuse(
+				&f->in, map->items[i].line, "env: %s must be one value", name);
 		if (!*name || strchr(name, '='))
-			return study_file_refuse(
-				f, map->keys[i].line, "env: '%s' is no name of a variable", name);
+			return node_refuse(&f->in, map->keys[i].line,
+				"env: '%s' is no name of a variable", name);
 		str_addf(&line, "%s=%s", name, map->items[i].text);
 		f->s->env[i] = study_keep(f->s, line.p);
 		str_release(&line);
@@ -145,11 +69,11 @@ static int read_duration(
 	const struct node *n = node_at(map, key);
 	struct str place = STR_INIT;
 	const char *text;
-	int rc = study_file_text(f, map, key, &text);
+	int rc = node_text(&f->in, map, key, &text);
 
 	if (!rc && text)
 		rc = num_parse_duration(text, NS_PER_MS, 3600 * NS_PER_S,
-			study_file_place(f, n, key, &place), out, f->err);
+			node_place(&f->in, n, key, &place), out, f->in.err);
 	str_release(&place);
 	return rc;
 }
@@ -165,13 +89,13 @@ static int read_service(const struct study_file *f, const struct node *n)
 		f->s->ready_timeout_ns = RUNNING_TIMEOUT_NS;
 		return 0;
 	}
-	rc = study_file_check_map(f, n, KEYS, "service");
+	rc = node_check_map(&f->in, n, KEYS, "service");
 	if (!rc)
-		rc = study_file_text(f, n, "command", &command);
+		rc = node_text(&f->in, n, "command", &command);
 	if (!rc)
-		rc = study_file_text(f, n, "ready", &ready);
+		rc = node_text(&f->in, n, "ready", &ready);
 	if (!rc)
-		rc = study_file_text(f, n, "folder", &folder);
+		rc = node_text(&f->in, n, "folder", &folder);
 	if (!rc)
 		rc = read_env(f, node_at(n, "env"));
 	if (!rc)
@@ -186,7 +110,7 @@ static int read_service(const struct study_file *f, const struct node *n)
 	f->s->ready = study_keep(f->s, ready);
 	f->s->folder = folder_of(f, folder);
 	if (!command && (folder || f->s->env))
-		return study_file_refuse(f, n->line,
+		return node_refuse(&f->in, n->line,
 			"folder and env are for a command, and the service has none; give it one");
 	return 0;
 }
@@ -217,18 +141,18 @@ static int set_load(const struct study_file *f, const char *key, const struct no
 	struct str place = STR_INIT;
 	int rc = 0;
 
-	study_file_place(f, value, key, &place);
+	node_place(&f->in, value, key, &place);
 	if (value->kind == NODE_LIST && opt->type == OPT_LIST) {
 		for (size_t i = 0; i < value->n && !rc; i++)
 			rc = set_load(f, key, &value->items[i]);
 	} else if (value->kind != NODE_TEXT) {
-		rc = study_file_refuse(f, value->line, "%s is %s, and must be one value%s", key,
+		rc = node_refuse(&f->in, value->line, "%s is %s, and must be one value%s", key,
 			NODE_KIND_WORDS[value->kind], opt->type == OPT_LIST ? " or a list" : "");
 	} else if (!*value->text && opt->type != OPT_TEXT) {
-		rc = study_file_refuse(
-			f, value->line, "%s has no value; give it one, or leave it out", key);
+		rc = node_refuse(
+			&f->in, value->line, "%s has no value; give it one, or leave it out", key);
 	} else {
-		rc = opt_set(opt, &f->s->load, study_keep(f->s, value->text), place.p, f->err);
+		rc = opt_set(opt, &f->s->load, study_keep(f->s, value->text), place.p, f->in.err);
 	}
 	str_release(&place);
 	return rc;
@@ -237,7 +161,7 @@ static int set_load(const struct study_file *f, const char *key, const struct no
 static int read_load(const struct study_file *f, const struct node *n)
 {
 	char **keys = load_keys();
-	int rc = study_file_check_map(f, n, (const char *const *)keys, "load");
+	int rc = node_check_map(&f->in, n, (const char *const *)keys, "load");
 
 	for (size_t i = 0; !rc && i < n->n; i++)
 		rc = set_load(f, n->keys[i].name, &n->items[i]);
@@ -248,7 +172,7 @@ static int read_load(const struct study_file *f, const struct node *n)
 	if (f->s->load.duration_ns == OPT_AUTO_NS && !node_at(n, "warmup"))
 		f->s->load.warmup_ns = OPT_AUTO_NS;
 	if (!rc && (!f->s->load.url || !*f->s->load.url))
-		rc = study_file_refuse(f, n->line,
+		rc = node_refuse(&f->in, n->line,
 			"load has no url; say what to request, as url: http://127.0.0.1:5001/");
 	return rc;
 }
@@ -260,9 +184,8 @@ static int read_response(const struct study_file *f, const struct node *top)
 #define X(name, unit, text) name,
 	static const char *const KNOWN[] = {STUDY_RESPONSES(X) NULL};
 #undef X
-	struct str text = STR_INIT;
 	const char *word;
-	int rc = study_file_text(f, top, "response", &word);
+	int rc = node_text(&f->in, top, "response", &word);
 
 	if (rc)
 		return rc;
@@ -270,18 +193,13 @@ static int read_response(const struct study_file *f, const struct node *top)
 	for (size_t i = 0; KNOWN[i]; i++)
 		if (!strcmp(KNOWN[i], f->s->response))
 			return 0;
-	study_file_add_known(&text, word, KNOWN);
-	rc = study_file_refuse(
-		f, node_at(top, "response")->line, "unknown response '%s'; %s", word, text.p);
-	str_release(&text);
-	return rc;
+	return node_refuse_word(&f->in, node_at(top, "response")->line, "response", word, KNOWN);
 }
 
 static int read_sampler(const struct study_file *f, const struct node *n)
 {
-	struct str text = STR_INIT;
 	const char *word;
-	int rc = study_file_text(f, n, "sampler", &word);
+	int rc = node_text(&f->in, n, "sampler", &word);
 
 	if (rc || !word)
 		return rc;
@@ -290,11 +208,7 @@ static int read_sampler(const struct study_file *f, const struct node *n)
 			f->s->sampler = (enum design_sampler)i;
 			return 0;
 		}
-	study_file_add_known(&text, word, DESIGN_WORDS);
-	rc = study_file_refuse(
-		f, node_at(n, "sampler")->line, "unknown sampler '%s'; %s", word, text.p);
-	str_release(&text);
-	return rc;
+	return node_refuse_word(&f->in, node_at(n, "sampler")->line, "sampler", word, DESIGN_WORDS);
 }
 
 static int read_whole(const struct study_file *f, const struct node *n, const char *key,
@@ -302,11 +216,11 @@ static int read_whole(const struct study_file *f, const struct node *n, const ch
 {
 	struct str place = STR_INIT;
 	const char *text;
-	int rc = study_file_text(f, n, key, &text);
+	int rc = node_text(&f->in, n, key, &text);
 
 	if (!rc && text)
-		rc = num_parse_int(text, min, max,
-			study_file_place(f, node_at(n, key), key, &place), out, f->err);
+		rc = num_parse_int(text, min, max, node_place(&f->in, node_at(n, key), key, &place),
+			out, f->in.err);
 	str_release(&place);
 	return rc;
 }
@@ -325,13 +239,13 @@ static int read_confidence(const struct study_file *f, const struct node *n)
 {
 	struct str place = STR_INIT;
 	const char *text;
-	int rc = study_file_text(f, n, "confidence", &text);
+	int rc = node_text(&f->in, n, "confidence", &text);
 
 	f->s->confidence = .95;
 	if (!rc && text)
 		rc = num_parse_real(text, .5, .999,
-			study_file_place(f, node_at(n, "confidence"), "confidence", &place),
-			&f->s->confidence, f->err);
+			node_place(&f->in, node_at(n, "confidence"), "confidence", &place),
+			&f->s->confidence, f->in.err);
 	str_release(&place);
 	return rc;
 }
@@ -342,7 +256,7 @@ static int read_design(const struct study_file *f, const struct node *n)
 		"sampler", "trials", "max_trials", "confidence", "confirm", "seed", NULL};
 	const struct node *count = node_at(n, "trials");
 	int64_t trials = (int64_t)usual_trials(f->s->n_factors), seed = 1, confirm = 4;
-	int rc = n ? study_file_check_map(f, n, KEYS, "design") : 0;
+	int rc = n ? node_check_map(&f->in, n, KEYS, "design") : 0;
 
 	f->s->automatic = count && count->kind == NODE_TEXT && !strcmp(count->text, "auto");
 	if (f->s->automatic)
@@ -352,7 +266,7 @@ static int read_design(const struct study_file *f, const struct node *n)
 	if (!rc && !f->s->automatic)
 		rc = read_whole(f, n, "trials", 1, DESIGN_MAX_TRIALS, &trials);
 	if (!rc && node_at(n, "max_trials") && !f->s->automatic)
-		rc = study_file_refuse(f, node_at(n, "max_trials")->line,
+		rc = node_refuse(&f->in, node_at(n, "max_trials")->line,
 			"max_trials is for trials: auto; leave one of them out");
 	if (!rc)
 		rc = read_whole(f, n, "max_trials", 1, DESIGN_MAX_TRIALS, &trials);
@@ -361,13 +275,13 @@ static int read_design(const struct study_file *f, const struct node *n)
 	if (!rc)
 		rc = read_whole(f, n, "confirm", 0, 100, &confirm);
 	if (!rc && confirm && confirm < 3)
-		rc = study_file_refuse(f, node_at(n, "confirm")->line,
+		rc = node_refuse(&f->in, node_at(n, "confirm")->line,
 			"confirm: %d pairs say nothing; give 3 or more, or 0 for none",
 			(int)confirm);
 	if (!rc)
 		rc = read_whole(f, n, "seed", 0, (int64_t)1 << 53, &seed);
 	if (!rc && f->s->automatic && f->s->sampler == DESIGN_LHS)
-		rc = study_file_refuse(f, count->line,
+		rc = node_refuse(&f->in, count->line,
 			"trials: auto needs a design that can be extended, and a Latin hypercube "
 			"cannot; take sampler: sobol");
 	f->s->trials = (size_t)trials;
@@ -384,14 +298,14 @@ static int read_top(const struct study_file *f, const struct node *top)
 		"title", "service", "load", "response", "factors", "design", NULL};
 	const struct node *load = node_at(top, "load"), *factors = node_at(top, "factors");
 	const char *title = NULL;
-	int rc = study_file_check_map(f, top, KEYS, "a study file");
+	int rc = node_check_map(&f->in, top, KEYS, "a study file");
 
 	if (!rc)
-		rc = study_file_text(f, top, "title", &title);
+		rc = node_text(&f->in, top, "title", &title);
 	if (!rc)
 		rc = read_service(f, node_at(top, "service"));
 	if (!rc && !load)
-		rc = study_file_refuse(f, top->line,
+		rc = node_refuse(&f->in, top->line,
 			"there is no section load; say what to request, as load: {url: "
 			"http://127.0.0.1:5001/}");
 	if (!rc)
@@ -399,7 +313,7 @@ static int read_top(const struct study_file *f, const struct node *top)
 	if (!rc)
 		rc = read_response(f, top);
 	if (!rc && !factors)
-		rc = study_file_refuse(f, top->line,
+		rc = node_refuse(&f->in, top->line,
 			"there is no section factors; say what to vary, as factors: {size: {range: "
 			"[1, "
 			"100], lever: query}}");
@@ -407,14 +321,14 @@ static int read_top(const struct study_file *f, const struct node *top)
 		rc = study_file_factors(f, factors);
 	if (!rc)
 		rc = read_design(f, node_at(top, "design"));
-	f->s->title = study_keep(f->s, title ? title : f->path);
+	f->s->title = study_keep(f->s, title ? title : f->in.path);
 	return rc;
 }
 
 int study_read_bytes(
 	struct study *out, const char *path, const char *data, size_t len, struct err *err)
 {
-	struct study_file f = {path, out, err};
+	struct study_file f = {{path, err}, out};
 	struct node top;
 	int rc;
 

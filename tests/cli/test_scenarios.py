@@ -135,7 +135,7 @@ class Scenarios(harness.Case):
     def test_mistakes_are_said_with_their_line(self):
         self.write("bad.yaml", "load: {url: http://127.0.0.1:1}\nsteps:\n  - get: /\n    chekc: {}\n")
         done = self.run_culprit("load", "-s", "bad.yaml", code=2)
-        self.assertIn("bad.yaml:4: unknown key in a step: 'chekc'; did you mean 'check'?", done.stderr)
+        self.assertIn("bad.yaml:4: unknown key 'chekc' in a step; did you mean 'check'?", done.stderr)
         done = self.run_culprit("load", "-s", "bad.yaml", "-m", "PUT", code=2)
         self.assertIn("--method and the scenario bad.yaml", done.stderr)
 

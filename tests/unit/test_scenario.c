@@ -470,7 +470,7 @@ START_TEST(refused_as_a_whole)
 	refused("", "dir/s.yaml:1: nothing is in it");
 	refused("[1]", "dir/s.yaml:1: a scenario is a list, and must be a map of keys");
 	refused("steps: [{get: /}]\nthnik: 1s\n",
-		"dir/s.yaml:2: unknown key in a scenario: 'thnik'; did you mean 'think'? there is "
+		"dir/s.yaml:2: unknown key 'thnik' in a scenario; did you mean 'think'? There is "
 		"load, cookies, think, pick, start, steps");
 	refused(URL, "dir/s.yaml:1: there is no list steps");
 	refused(URL "steps: /x\n", "dir/s.yaml:2: steps must be a list of steps");
@@ -480,7 +480,7 @@ START_TEST(refused_as_a_whole)
 		"dir/s.yaml:2: cookies: 'maybe' is not true or false");
 	refused(URL "cookies: []\nsteps: [{get: /}]\n", "dir/s.yaml:2: cookies is a list");
 	refused(URL "pick: on\nsteps: [{get: /}]\n",
-		"dir/s.yaml:2: unknown pick 'on'; did you mean 'one'? there is all, one");
+		"dir/s.yaml:2: unknown pick 'on'; did you mean 'one'? There is all, one");
 	refused(URL "think: soon\nsteps: [{get: /}]\n", "dir/s.yaml:2: think: ");
 	refused(URL "think: 3s..1s\nsteps: [{get: /}]\n",
 		"dir/s.yaml:2: think: 3s..1s ends before it begins");
@@ -496,7 +496,7 @@ START_TEST(refused_in_load)
 	refused("load: 3\nsteps: [{get: /}]\n", "dir/s.yaml:1: load is a text, and must be a map");
 	refused("load:\nsteps: [{get: /}]\n", "dir/s.yaml:1: load is empty");
 	refused("load:\n  conections: 3\nsteps: [{get: /}]\n",
-		"dir/s.yaml:2: unknown key in load: 'conections'; did you mean 'connections'?");
+		"dir/s.yaml:2: unknown key 'conections' in load; did you mean 'connections'?");
 	refused("load:\n  connections: 0\nsteps: [{get: /}]\n", "dir/s.yaml:2: connections: ");
 	refused("load:\n  connections:\nsteps: [{get: /}]\n",
 		"dir/s.yaml:2: connections has no value");
@@ -515,7 +515,7 @@ START_TEST(refused_in_steps)
 {
 	step_refused("  - /x\n", "dir/s.yaml:3: a step is a text, and must be a map of keys");
 	step_refused("  - get: /\n    chekc: {}\n",
-		"dir/s.yaml:4: unknown key in a step: 'chekc'; did you mean 'check'?");
+		"dir/s.yaml:4: unknown key 'chekc' in a step; did you mean 'check'?");
 	step_refused("  - name: x\n", "dir/s.yaml:3: a step that requests nothing");
 	step_refused("  - get: /\n    post: /\n", "dir/s.yaml:3: a step has both get and post");
 	step_refused("  - get: [/]\n", "dir/s.yaml:3: get is a list, and must be one value");
@@ -558,7 +558,7 @@ START_TEST(refused_in_take)
 	step_refused("  - get: /\n    take:\n      x: {json: /a, header: b}\n",
 		"dir/s.yaml:5: x must say where");
 	step_refused("  - get: /\n    take:\n      x: {jsn: /a}\n",
-		"dir/s.yaml:5: unknown key in x: 'jsn'; did you mean 'json'? there is json, "
+		"dir/s.yaml:5: unknown key 'jsn' in x; did you mean 'json'? There is json, "
 		"header, "
 		"regex");
 	step_refused("  - get: /\n    take: {x: {json: a}}\n",
@@ -579,7 +579,7 @@ START_TEST(refused_in_check)
 	step_refused("  - get: /\n    check:\n", "dir/s.yaml:4: check is empty");
 	step_refused("  - get: /\n    check: [a]\n", "dir/s.yaml:4: check is a list");
 	step_refused("  - get: /\n    check: {stauts: 200}\n",
-		"dir/s.yaml:4: unknown key in check: 'stauts'; did you mean 'status'?");
+		"dir/s.yaml:4: unknown key 'stauts' in check; did you mean 'status'?");
 	step_refused("  - get: /\n    check: {status: ok}\n", "dir/s.yaml:4: 'ok' is no status");
 	step_refused("  - get: /\n    check: {status: 6xx}\n", "'6xx' is no status");
 	step_refused("  - get: /\n    check: {status: 99}\n", "'99' is no status");
