@@ -22,9 +22,10 @@ const struct opt RUNNING_OPTIONS[] = {
 		"start anew instead of going on with an unfinished run of this study", 0, 0, NULL},
 	{0, "trials", OPT_INT, FIELD(trials), NULL, "so many trials, whatever the study file says",
 		1, DESIGN_MAX_TRIALS, NULL},
-	{'d', "duration", OPT_DURATION, FIELD(duration_ns), NULL,
-		"measure so long in each, whatever the study file says", 1e6, 86400e9, NULL},
-	{0, "warmup", OPT_DURATION, FIELD(warmup_ns), NULL,
+	{'d', "duration", OPT_AUTO, FIELD(duration_ns), NULL,
+		"measure so long in each, or by the rule of `auto`, whatever the study file says",
+		1e6, 86400e9, NULL},
+	{0, "warmup", OPT_AUTO, FIELD(warmup_ns), NULL,
 		"load before it that does not count, whatever the study file says", 0, 86400e9,
 		NULL},
 	{'c', "connections", OPT_INT, FIELD(connections), NULL,
@@ -133,8 +134,10 @@ int running_read(
 		out->load.connections = options->connections;
 	if (options->duration_ns)
 		out->load.duration_ns = options->duration_ns;
-	if (options->warmup_ns != UINT64_MAX)
+	if (options->warmup_ns != RUNNING_NO_WARMUP)
 		out->load.warmup_ns = options->warmup_ns;
+	else if (options->duration_ns == OPT_AUTO_NS)
+		out->load.warmup_ns = OPT_AUTO_NS; /* a length by rule looks for it itself */
 	return study_check(out, err);
 }
 

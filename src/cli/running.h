@@ -16,7 +16,8 @@ struct running_options {
 	int64_t trials, connections;
 	uint64_t duration_ns, warmup_ns;
 };
-#define RUNNING_OPTIONS_INIT ((struct running_options){.warmup_ns = UINT64_MAX})
+#define RUNNING_NO_WARMUP    (UINT64_MAX - 1) /* none is said; UINT64_MAX is OPT_AUTO_NS */
+#define RUNNING_OPTIONS_INIT ((struct running_options){.warmup_ns = RUNNING_NO_WARMUP})
 extern const struct opt RUNNING_OPTIONS[], RUNNING_OUTPUT_OPTIONS[];
 
 /* Reads the study file, and lets the options go before it. Release the study in any case. */

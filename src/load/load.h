@@ -78,7 +78,7 @@ struct load_spec {
 	const char *urls_file;   /* such a line a row; or NULL */
 	const char *har_file;    /* an HTTP archive, its requests in order; or NULL */
 	const char *scenario;    /* a scenario file; or NULL */
-	const char *method;      /* GET; of those that name none */
+	const char *method;      /* of those that name none; NULL: see load_spec_method() */
 	struct opt_list headers; /* "Name: value" */
 	const char *body;        /* or NULL */
 	const char *body_file;   /* or NULL */
@@ -118,8 +118,8 @@ struct load_spec {
 
 #define LOAD_SPEC_INIT                                                                             \
 	{                                                                                          \
-		.method = "GET", .connections = 50, .pipeline = 1, .seed = 1,                      \
-		.duration_ns = UINT64_C(10000000000), .warmup_ns = OPT_AUTO_NS, .precision = .05,  \
+		.connections = 50, .pipeline = 1, .seed = 1, .duration_ns = UINT64_C(10000000000), \
+		.warmup_ns = OPT_AUTO_NS, .precision = .05,                                        \
 		.min_duration_ns = UINT64_C(1000000000), .max_duration_ns = UINT64_C(30000000000), \
 		.timeout_ns = UINT64_C(10000000000), .drain_ns = UINT64_C(2000000000),             \
 		.keepalive = true, .tls_resume = true                                              \
@@ -127,6 +127,8 @@ struct load_spec {
 
 extern const struct opt LOAD_OPTIONS[];
 void load_spec_init(struct load_spec *spec); /* LOAD_SPEC_INIT */
+/* What is asked with where nothing else is said: GET, or POST where there is a body. */
+const char *load_spec_method(const struct load_spec *spec);
 /* Its lists and what was prepared; other texts are borrowed. */
 void load_spec_release(struct load_spec *spec);
 

@@ -42,7 +42,8 @@ const struct opt LOAD_OPTIONS[] = {
 	{'s', "scenario", OPT_TEXT, AT(scenario), "FILE",
 		"each connection is a user who goes through these steps (docs/scenarios.md)", 0, 0,
 		NULL},
-	{'m', "method", OPT_TEXT, AT(method), "METHOD", "request method (GET)", 0, 0, NULL},
+	{'m', "method", OPT_TEXT, AT(method), "METHOD", "request method (GET; POST with a body)", 0,
+		0, NULL},
 	{'H', "header", OPT_LIST, AT(headers), "'NAME: VALUE'",
 		"request header; may be given again", 0, 0, NULL},
 	{'b', "body", OPT_TEXT, AT(body), "TEXT", "request body", 0, 0, NULL},
@@ -126,6 +127,13 @@ const struct opt LOAD_OPTIONS[] = {
 void load_spec_init(struct load_spec *spec)
 {
 	*spec = (struct load_spec)LOAD_SPEC_INIT;
+}
+
+const char *load_spec_method(const struct load_spec *spec)
+{
+	if (spec->method)
+		return spec->method;
+	return spec->body || spec->body_file || spec->form.n ? "POST" : "GET";
 }
 
 void load_spec_release(struct load_spec *spec)

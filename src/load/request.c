@@ -163,17 +163,6 @@ static enum load_header_kind find_kind(struct http_field f)
 	return LOAD_HEADER_PLAIN;
 }
 
-/* "close" among the options of a Connection header. */
-static bool says_close(struct http_slice value)
-{
-	struct http_slice option;
-
-	while (http_list_next(&value, &option))
-		if (http_is(option, "close"))
-			return true;
-	return false;
-}
-
 /* application/json, application/problem+json, …; parameters do not matter. */
 static bool is_json_type(struct http_slice value)
 {
@@ -227,7 +216,6 @@ static int parse_headers(struct load_request *out, const struct load_request_tex
 		}
 		h = add_header(out, f.name.p, f.name.len);
 		h->kind = find_kind(f);
-		out->closes |= h->kind == LOAD_HEADER_CONNECTION && says_close(f.value);
 		out->own_agent |= http_is(f.name, "user-agent");
 		if (http_is(f.name, "content-type"))
 			*type = f.value;

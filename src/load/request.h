@@ -54,7 +54,6 @@ struct load_request {
 	size_t origin; /* index */
 	char *method;
 	bool to_head; /* the method is HEAD */
-	bool closes;  /* the user's own header says "Connection: close" */
 	struct template path;
 	struct load_header *headers; /* the user's, and a form's Content-Type; not Host */
 	size_t n_headers;

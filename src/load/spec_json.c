@@ -146,7 +146,5 @@ int load_spec_from_json(struct load_spec *out, const json_t *asked, struct err *
 		if (value)
 			value_from_json(out, opt, value);
 	}
-	if (!out->method)
-		out->method = "GET";
 	return 0;
 }

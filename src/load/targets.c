@@ -160,7 +160,7 @@ static int add_line(
 
 	if (rc)
 		return rc;
-	text.method = r->method.len ? r->method.p : r->spec->method;
+	text.method = r->method.len ? r->method.p : load_spec_method(r->spec);
 	if (r->method.len && has_no_body(r->method.p))
 		text.body = NULL;
 	return add_request(r, &text, only_look, err);

@@ -17,7 +17,7 @@ static void add_count(struct str *out, double n, const char *one, const char *ma
 
 void load_words_what(struct str *out, const struct load_spec *spec)
 {
-	const char *method = spec->method ? spec->method : "GET";
+	const char *method = load_spec_method(spec);
 	size_t more = spec->targets.n;
 
 	if (spec->scenario) {
