@@ -7,7 +7,8 @@
  * is chosen when a profile is read, not when it is taken.
  *
  * Memory is bounded: past PROFILE_MAX_NODES a new place is booked on the nearest node above that is
- * there, and counted in `folded`. One thread at a time uses a profile.
+ * there, and counted in `folded`; past the ceilings of functions and texts a new function is
+ * "(other functions)". One thread at a time uses a profile.
  */
 #ifndef CULPRIT_PROFILE_PROFILE_H
 #define CULPRIT_PROFILE_PROFILE_H
@@ -20,7 +21,17 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { PROFILE_MAX_NODES = 2000000, PROFILE_MAX_MOMENTS = 200000 };
+enum {
+	PROFILE_MAX_NODES = 2000000,
+	PROFILE_MAX_MOMENTS = 200000,
+	PROFILE_MAX_FUNCTIONS = 200000,
+	PROFILE_MAX_NAME_BYTES = 1000, /* longer names and files are cut */
+	PROFILE_MAX_TEXT_BYTES = 64 << 20,
+	PROFILE_MAX_SLICES = 32,
+};
+
+/* Set in what profile_node() gives when there was no room: the rest is the node above. */
+#define PROFILE_FOLDED UINT32_C(0x80000000)
 
 /* word in JSON; what it is */
 #define PROFILE_KINDS(X)                                                                           \
@@ -40,7 +51,9 @@ enum profile_kind {
 };
 extern const char *const PROFILE_KIND_WORDS[]; /* ends with NULL */
 
-/* Interned: equal texts and files are one function. */
+/* Interned: what is equal in all four is one function. Texts are valid UTF-8 without control
+ * characters (others are replaced by "?" at the door), so that they can be printed and written as
+ * they are. */
 struct profile_function {
 	enum profile_kind kind;
 	const char *name; /* qualified where the interpreter knows it (3.11+) */
@@ -70,6 +83,27 @@ struct profile_moment {
 	uint32_t node;
 };
 
+/*
+ * How a function's own time varied while the profile was taken: its time in consecutive slices of
+ * equally many samples. Neighbouring samples of one call are not independent of each other; sums
+ * over slices that are much longer than calls nearly are, and how they spread says what a
+ * difference between two profiles is worth (diff.h). When all slices are full, pairs of neighbours
+ * become one.
+ */
+struct profile_slice_row {
+	uint64_t wall_ns[PROFILE_MAX_SLICES], cpu_ns[PROFILE_MAX_SLICES],
+		gil_ns[PROFILE_MAX_SLICES];
+};
+
+struct profile_slices {
+	size_t n;                       /* slices; the last one may not be full */
+	uint64_t samples;               /* in a full one */
+	uint64_t filled;                /* in the last one */
+	struct profile_slice_row *rows; /* [0] is of all functions, [1] of those without room */
+	uint32_t *row_of;               /* of each function; 0: it has no time of its own */
+	size_t n_rows, cap_rows, cap_row_of;
+};
+
 /* How it was taken, and what that cost. */
 struct profile_about {
 	double rate_hz;    /* asked for */
@@ -94,6 +128,7 @@ struct profile {
 	size_t n_moments, cap_moments;
 	uint64_t moment_least_ns; /* shorter ones are merged into their neighbour; doubles when full
 				   */
+	struct profile_slices slices;
 	struct profile_about about;
 	struct profile_index *index; /* private: finds functions, nodes, texts */
 };
@@ -101,17 +136,23 @@ struct profile {
 struct profile *profile_new(void);
 void profile_free(struct profile *p);
 
-/* The function's index; texts are copied. */
+/* The function's index; texts are copied. Dear (it looks at the texts): keep the answer. */
 uint32_t profile_function(struct profile *p, enum profile_kind kind, const char *name,
 	const char *file, int first_line);
 
-/* The child of `parent` with this function and line, made where it is not there yet. */
+/* The child of `parent` with this function and line, made where it is not there yet. When there is
+ * no room, the answer is `parent` with PROFILE_FOLDED set, and whatever is below it is the same;
+ * the functions below take it as it is. To look into p->nodes, take the bit away. */
 uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t function, int32_t line);
 
+/* Sums that would overflow stop at UINT64_MAX. Samples are added in the order of time. */
 void profile_add(struct profile *p, uint32_t node, const struct profile_weight *w);
 
 /* A thread was at `node` from start on; moments of one thread come in time order. A moment that
- * goes on where the last one of that thread ended, at the same node, makes it longer. */
+ * goes on where the last one of that thread ended, at the same node, makes it longer. Where a short
+ * one is merged into its neighbour, the node of the two is drawn by length, so that shares stay
+ * right on average; time is kept to the nanosecond. Should there be too many threads for merging to
+ * help, later moments are left out. */
 void profile_add_moment(
 	struct profile *p, uint32_t thread, uint32_t node, uint64_t start_ns, uint64_t length_ns);
 
