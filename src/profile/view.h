@@ -14,8 +14,9 @@ struct view_options {
 	bool by_process; /* keep process nodes; else they are merged */
 	bool by_thread;  /* keep thread nodes */
 	bool by_task;    /* keep task nodes */
-	bool invert;     /* innermost first: who calls what is slow */
-	bool fold;       /* library frames between frames of the program become one */
+	bool invert;     /* innermost first: who calls what is slow; does not fold */
+	bool fold;       /* library frames that hang together become one, where there are frames of
+			    the program too */
 	double least;    /* leave out nodes with less of the whole than this share */
 };
 
@@ -23,14 +24,24 @@ struct view_node {
 	uint32_t function;                          /* index into the profile's */
 	int32_t line;                               /* 0, or with `lines` */
 	uint32_t parent, first_child, next_sibling; /* 0: none; siblings by falling total */
-	uint32_t folded; /* so many library frames stand behind this one node; 0: an ordinary one */
-	uint64_t self, total; /* ns, or samples */
+	uint32_t folded; /* so many library frames stand behind this one node, whose function is
+			    the outermost of them; 0: an ordinary one */
+	const char *libraries; /* of a folded one: "requests, urllib3, http, …"; else NULL */
+	uint64_t self,
+		total; /* ns, or samples; what is left out stays in the total of its parent */
 };
 
+enum {
+	VIEW_MAX_NODES = 1000000, /* of an inverted view; what is behind them stays in their self */
+	VIEW_MAX_INVERTED_DEPTH = 256,
+};
+
+/* The root's function is 0 and its total that of the profile. An inverted view has processes,
+ * threads and tasks above its frames too; self is the time of stacks that begin there. */
 struct view {
 	const struct profile *profile; /* borrowed */
 	enum profile_clock clock;
-	struct view_node *nodes; /* [0] is the root */
+	struct view_node *nodes; /* [0] is the root; parents before children */
 	size_t n;
 	uint64_t total;
 };
@@ -47,8 +58,9 @@ bool view_is_library(const struct profile_function *f);
  */
 struct view_row {
 	uint32_t function;
-	int32_t line; /* 0 in a table of functions */
-	uint64_t self, total, samples;
+	int32_t line;         /* 0 in a table of functions */
+	uint64_t self, total; /* of the clock */
+	uint64_t samples;     /* stacks that it is in */
 };
 
 /* Rows by falling self time. An array of *n, the caller's to free(). Processes, threads and tasks
@@ -56,7 +68,11 @@ struct view_row {
 struct view_row *view_functions(const struct profile *p, enum profile_clock clock, size_t *n);
 struct view_row *view_lines(const struct profile *p, enum profile_clock clock, size_t *n);
 
-/* 95 % interval of a share seen in n samples (Wilson 1927), both as shares. */
+/* The package or module that a library function belongs to: "requests", "http". */
+void view_library_name(const struct profile_function *f, char *out, size_t size);
+
+/* 95 % interval of a share seen in so many samples that are independent of each other (Wilson
+ * 1927), as shares. How many samples of a profile are worth: profile_worth() of diff.h. */
 void view_share_interval(double share, double samples, double *low, double *high);
 
 #endif
