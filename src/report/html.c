@@ -271,6 +271,11 @@ static void add_header(struct str *out, const struct report_page *page)
 
 void html_open(struct str *out, const char *title)
 {
+	html_open_with(out, title, "");
+}
+
+void html_open_with(struct str *out, const char *title, const char *style)
+{
 	str_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
 		     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
 		     "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
@@ -278,6 +283,7 @@ void html_open(struct str *out, const char *title)
 	str_add_html(out, title);
 	str_add(out, " · culprit</title>\n<style>\n");
 	str_add(out, ASSET_PAGE_CSS);
+	str_add(out, style);
 	str_add(out, "</style>\n</head>\n<body>\n<main>\n");
 }
 

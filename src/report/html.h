@@ -11,6 +11,7 @@ size_t *html_row_trials(const struct report_page *page);
 
 /* The file up to its content, and behind it. */
 void html_open(struct str *out, const char *title);
+void html_open_with(struct str *out, const char *title, const char *style); /* more style */
 void html_close(struct str *out);
 
 /* One entry of a list of facts; nothing where there is no text. */

@@ -16,6 +16,9 @@
 #include "load/goal.h"
 #include "load/load.h"
 #include "load/search.h"
+#include "profile/diff.h"
+#include "profile/profile.h"
+#include "profile/view.h"
 #include "stats/recording.h"
 
 /* The verdict: one to three sentences that a reader can act on. "fraction_io_bound limits
@@ -125,5 +128,72 @@ struct report_tune_page {
 };
 
 void report_tune_html(struct str *out, const struct report_tune_page *page);
+
+/* A profile, of what, and which view of it. */
+struct profile_report {
+	const char *what; /* the command, "pid 123 (gunicorn: worker)" */
+	const struct profile *profile;
+	struct view_options view; /* with `fold` and `least`, what is not shown is counted */
+	bool tables;              /* of functions and of lines, behind the tree */
+	size_t rows;              /* of each table; 0: ten */
+	int exit_code; /* of the command that was run; -1: none was, or it did not end by itself */
+};
+
+/* Terminal: how it was taken, the tree of calls, the tables, what to do next, what it cost. Within
+ * the terminal's width, however deep the stacks are. */
+void report_profile(struct str *out, const struct term *term, const struct profile_report *r);
+
+/* Text of a file of the program, from line `first_line` on (the first is 1). */
+struct profile_source {
+	const char *file; /* as the profile names it */
+	int first_line;
+	const char *text;
+};
+
+/* Lines whose text the page would show beside the graph; files of Python as the profile names them,
+ * the hottest first, each once, lines around what was seen of it. An array of *n, the caller's to
+ * free(); the names are the profile's. Who makes a page reads what can be read of them
+ * (src/cli/profile_sources.h). */
+struct profile_wish {
+	const char *file;
+	int first_line, last_line;
+};
+struct profile_wish *report_profile_wishes(const struct profile *p, size_t *n);
+
+/* The page of a profile: an interactive flame graph with the tables and the source beside it. */
+struct report_profile_page {
+	const char *title, *command, *started; /* as above */
+	const json_t *machine;
+	int64_t run;
+	struct profile_report profile;
+	const struct profile_source *sources; /* those that could be read */
+	size_t n_sources;
+};
+
+void report_profile_html(struct str *out, const struct report_profile_page *page);
+
+/* Two profiles, before and after. */
+struct profile_diff_report {
+	const char *before, *after; /* what they are of: "run 7: python app.py", a file */
+	const struct profile *a, *b;
+	const struct profile_diff *diff; /* of a and b */
+	bool all;                        /* the whole tree, not what changed and what is large */
+	size_t rows;                     /* of the table; 0: fifteen */
+};
+
+/* What changed, in one to three sentences. */
+void report_profile_diff_verdict(struct str *out, const struct profile_diff_report *r);
+
+/* Terminal: the tree with both shares, the table of functions, the verdict. */
+void report_profile_diff(
+	struct str *out, const struct term *term, const struct profile_diff_report *r);
+
+/* The page of it, with a differential flame graph. */
+struct report_profile_diff_page {
+	const char *title, *command; /* as above */
+	struct profile_diff_report diff;
+};
+
+void report_profile_diff_html(struct str *out, const struct report_profile_diff_page *page);
 
 #endif

@@ -1,0 +1,176 @@
+/*
+ * The page of a profile: what is hottest in one sentence, then an interactive flame graph with the
+ * tables and the source beside it. The graph is drawn by flame.js from data within the page.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/flame_data.h"
+#include "report/html.h"
+#include "report/profile_words.h"
+
+static void add_doubts(struct str *out, const struct profile_report *r)
+{
+	struct str text = STR_INIT;
+	size_t n = 0;
+
+	for (; profile_words_doubt(&text, r, n); n++) {
+		str_add(out, n ? "<li>" : "<ul class=\"warnings\">\n<li>");
+		str_add_html(out, text.p);
+		str_add(out, "</li>\n");
+		str_clear(&text);
+	}
+	if (n)
+		str_add(out, "</ul>\n");
+	str_release(&text);
+}
+
+static void add_facts(struct str *out, const struct report_profile_page *page)
+{
+	struct str text = STR_INIT;
+
+	str_add(out, "<dl class=\"facts\">\n");
+	if (page->run)
+		str_addf(&text, "%lld", (long long)page->run);
+	html_fact(out, "run", str_text(&text));
+	html_fact(out, "started", page->started);
+	str_clear(&text);
+	if (profile_words_cost(&text, &page->profile))
+		html_fact(out, "profiler", text.p);
+	str_add(out, "</dl>\n");
+	html_origin(out, page->command, page->machine);
+	str_release(&text);
+}
+
+static void add_header(struct str *out, const struct report_profile_page *page)
+{
+	const struct profile_report *r = &page->profile;
+	struct str text = STR_INIT;
+
+	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
+	html_text(out, page->title);
+	str_add(out, "</p>\n<h1>");
+	profile_words_next(&text, r);
+	str_add_html(out, str_text(&text));
+	str_add(out, "</h1>\n<p class=\"lead\">");
+	html_text(out, r->what);
+	str_clear(&text);
+	if (profile_words_span(&text, r)) {
+		str_add(out, ", ");
+		str_add_html(out, text.p);
+	}
+	str_add(out, ". ");
+	str_clear(&text);
+	profile_words_how(&text, r);
+	str_add_html(out, str_text(&text));
+	str_add(out, ".</p>\n");
+	add_doubts(out, r);
+	add_facts(out, page);
+	str_add(out, "</header>\n");
+	str_release(&text);
+}
+
+void report_profile_html(struct str *out, const struct report_profile_page *page)
+{
+	struct str data = STR_INIT;
+
+	html_open_with(out, page->title, FLAME_STYLE);
+	add_header(out, page);
+	str_add(out, "<section id=\"flame\">\n<h2>Where the time goes</h2>\n"
+		     "<noscript><p class=\"sub\">The graph and the tables are drawn by a script "
+		     "within this file; this browser runs none.</p></noscript>\n</section>\n");
+	flame_data_profile(&data, page);
+	flame_scripts(out, data.p);
+	html_close(out);
+	str_release(&data);
+}
+
+/* ---- which lines of source are wanted ---- */
+
+enum { FILES = 32, AROUND = 12, LINES = 700 };
+
+struct wish_score {
+	struct profile_wish wish;
+	uint64_t score;
+	int hottest;
+	uint64_t most;
+};
+
+static int by_score(const void *a, const void *b)
+{
+	const struct wish_score *x = a, *y = b;
+
+	if (x->score != y->score)
+		return x->score < y->score ? 1 : -1;
+	return strcmp(x->wish.file, y->wish.file);
+}
+
+/* Functions share the text of a file, but need not: it is compared. */
+static struct wish_score *wish_of(struct wish_score *all, size_t *n, const char *file)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (all[i].wish.file == file || !strcmp(all[i].wish.file, file))
+			return &all[i];
+	all[*n] = (struct wish_score){.wish = {.file = file}};
+	return &all[(*n)++];
+}
+
+static void count_row(struct wish_score *w, const struct view_row *row, bool library)
+{
+	/* of the program every place on the way counts, of a library where the time was spent */
+	uint64_t score = library ? row->self : row->total;
+
+	if (!w->wish.first_line || row->line < w->wish.first_line)
+		w->wish.first_line = row->line;
+	if (row->line > w->wish.last_line)
+		w->wish.last_line = row->line;
+	w->score = score > w->score ? score : w->score;
+	if (score >= w->most) {
+		w->most = score;
+		w->hottest = row->line;
+	}
+}
+
+static void around(struct wish_score *w)
+{
+	struct profile_wish *wish = &w->wish;
+
+	if (wish->last_line - wish->first_line > LINES - 2 * AROUND) {
+		int first = wish->first_line, last = wish->last_line;
+
+		wish->first_line = w->hottest - LINES / 2 > first ? w->hottest - LINES / 2 : first;
+		wish->last_line = w->hottest + LINES / 2 < last ? w->hottest + LINES / 2 : last;
+	}
+	wish->first_line = wish->first_line > AROUND ? wish->first_line - AROUND : 1;
+	wish->last_line += AROUND;
+}
+
+struct profile_wish *report_profile_wishes(const struct profile *p, size_t *n)
+{
+	enum { MOST = 2000 }; /* files that are looked at */
+	struct wish_score *all = mem_alloc(MOST, sizeof(*all));
+	struct profile_wish *wishes;
+	struct view_row *rows;
+	size_t n_rows, found = 0;
+
+	rows = view_lines(p, PROFILE_CLOCK_SAMPLES, &n_rows);
+	for (size_t i = 0; i < n_rows && found < MOST; i++) {
+		const struct profile_function *f = &p->functions[rows[i].function];
+
+		if (f->kind == PROFILE_PYTHON && rows[i].line > 0 && f->file[0] &&
+			f->file[0] != '<')
+			count_row(wish_of(all, &found, f->file), &rows[i], view_is_library(f));
+	}
+	if (found)
+		qsort(all, found, sizeof(*all), by_score);
+	*n = found < FILES ? found : FILES;
+	wishes = mem_alloc(*n + 1, sizeof(*wishes));
+	for (size_t i = 0; i < *n; i++) {
+		around(&all[i]);
+		wishes[i] = all[i].wish;
+	}
+	free(rows);
+	free(all);
+	return wishes;
+}

@@ -1,0 +1,76 @@
+/* How the places, times and shares of a profile are put into words, the same in the terminal and on
+ * the page; and what there is to say about one. Names come from another process: what a terminal
+ * would take for a command is taken out of them here. */
+#ifndef CULPRIT_REPORT_PROFILE_WORDS_H
+#define CULPRIT_REPORT_PROFILE_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "report/report.h"
+
+/* The folders that the programs' own files have in common, of one profile or two. */
+struct places {
+	struct str folder[2];
+	size_t n;
+};
+
+void places_add(struct places *pl, const struct profile *p);
+void places_release(struct places *pl);
+
+/* The file as a person would name it, a part of `file`: "flask/app.py" of one in site-packages,
+ * "asyncio/base_events.py" of the standard library, the program's own ones from the folder that
+ * they have in common, of machine code the module's name. */
+const char *places_file(const struct places *pl, enum profile_kind kind, const char *file);
+
+/* "flask/app.py:41"; the line is left out where it is 0, all of it where there is no file. */
+void places_where(struct str *out, const struct places *pl, enum profile_kind kind,
+	const char *file, int line);
+
+/* "requests", "socket", "importlib", "libc": what a library's file belongs to. */
+void places_package(struct str *out, const struct profile_function *f);
+
+/* Adds `text` without what a terminal would act on, in at most `width` columns: cut in the middle,
+ * since the ends of a name say most. */
+void profile_add_name(struct str *out, const struct term *term, const char *text, size_t width);
+
+/* "62 %", "3.4 %", "< 0.1 %" is "0.0 %": two digits where they matter. */
+void profile_add_share(struct str *out, double share);
+
+/* Times of one table in one unit, so that they can be compared by eye. */
+struct profile_unit {
+	const char *name; /* "s", "ms", "samples" */
+	double size;      /* of a weight */
+	int decimals;
+};
+
+struct profile_unit profile_unit_for(enum profile_clock clock, uint64_t total);
+void profile_add_weight(struct str *out, const struct profile_unit *unit, uint64_t weight);
+
+/* All of a profile by each clock. */
+struct profile_sums {
+	uint64_t all[PROFILE_CLOCK_SAMPLES + 1];
+	size_t processes, threads;
+};
+
+void profile_sum(struct profile_sums *s, const struct profile *p);
+
+/* Samples that stand behind the shares of this clock: those that had any of it. */
+double profile_samples(const struct profile_sums *s, enum profile_clock clock);
+
+/* "CPU time", "wall time", "time with the interpreter lock", "samples" */
+const char *profile_clock_name(enum profile_clock clock);
+
+/* "10.0 s, ended with exit code 0" */
+bool profile_words_span(struct str *out, const struct profile_report *r);
+/* "CPython 3.11.2, 9,988 samples of 4 threads, wall clock: time that passed, waiting included" */
+void profile_words_how(struct str *out, const struct profile_report *r);
+/* What is hottest and what to do next, one or two sentences. */
+void profile_words_next(struct str *out, const struct profile_report *r);
+/* What must be known before the figures are believed: sentence `i`, or false behind the last. */
+bool profile_words_doubt(struct str *out, const struct profile_report *r, size_t i);
+/* "0.31 s of CPU, 3.1 % of a core; 998 looks a second of 1,000 asked for; …" */
+bool profile_words_cost(struct str *out, const struct profile_report *r);
+
+#endif

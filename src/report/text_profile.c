@@ -1,0 +1,483 @@
+/*
+ * A profile for a terminal: how it was taken, the tree of calls, the tables of functions and lines,
+ * what to do next, what it cost. Runs of library frames are folded as pyinstrument does: the one
+ * that the program called is shown, and below it where the time was spent or the program goes on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/outline.h"
+#include "report/phrase.h"
+#include "report/profile_words.h"
+
+enum { ROWS = 10, PROSE = 96, CELLS = 26 /* columns before the tree */, PACKAGES = 5 };
+static const double HOT = .5, WARM = .1, COLD = .02;
+/* A library's own function is shown within a folded run from this share on. */
+static const double LEAF = .02;
+
+struct tree {
+	const struct term *term;
+	const struct profile_report *report;
+	struct view view;
+	struct places places;
+	struct profile_unit unit;
+	struct outline outline;
+	size_t shown, folded;
+};
+
+static size_t prose_width(const struct term *term)
+{
+	return term->width > PROSE ? PROSE : term->width;
+}
+
+static const struct profile_function *function_of(const struct tree *t, uint32_t node)
+{
+	return &t->view.profile->functions[t->view.nodes[node].function];
+}
+
+static bool is_library(const struct tree *t, uint32_t node)
+{
+	const struct profile_function *f = function_of(t, node);
+
+	return (f->kind == PROFILE_PYTHON || f->kind == PROFILE_NATIVE) && view_is_library(f);
+}
+
+static bool is_seen(const struct tree *t, uint64_t total)
+{
+	return (double)total >= t->report->view.least * (double)t->view.total && total;
+}
+
+/* ---- which lines ---- */
+
+static void add_node(struct tree *t, uint32_t parent, uint32_t node)
+{
+	const struct view_node *n = &t->view.nodes[node];
+
+	outline_add(&t->outline, parent,
+		&(struct outline_item){.node = node, .self = n->self, .total = n->total});
+	t->shown++;
+}
+
+/* The children of a node, and one remark for those too small that together are not. */
+static void add_children(struct tree *t, uint32_t item, uint32_t node)
+{
+	uint64_t rest = 0;
+	size_t hidden = 0;
+
+	for (uint32_t c = t->view.nodes[node].first_child; c; c = t->view.nodes[c].next_sibling)
+		if (is_seen(t, t->view.nodes[c].total))
+			add_node(t, item, c);
+		else {
+			rest += t->view.nodes[c].total;
+			hidden++;
+		}
+	if (hidden > 1 && is_seen(t, rest)) {
+		struct str text = STR_INIT;
+
+		str_addf(&text, "[%zu more, ", hidden);
+		profile_add_share(&text, (double)rest / (double)t->view.total);
+		str_add(&text, " together]");
+		outline_add(&t->outline, item, &(struct outline_item){.text = str_take(&text)});
+	}
+}
+
+/* What lies below a library frame, up to where the program goes on. */
+struct run {
+	struct outline_item *ends; /* where it goes on, and hot functions within */
+	size_t n, cap;
+	size_t frames; /* not shown */
+	char *packages[PACKAGES];
+	size_t n_packages;
+};
+
+static void run_end(struct run *r, const struct tree *t, uint32_t node, bool leaf)
+{
+	const struct view_node *n = &t->view.nodes[node];
+
+	for (size_t i = 0; leaf && i < r->n; i++)
+		if (r->ends[i].leaf && t->view.nodes[r->ends[i].node].function == n->function) {
+			r->ends[i].self += n->self;
+			r->ends[i].total += n->self;
+			return;
+		}
+	r->ends = mem_grow(r->ends, &r->cap, r->n + 1, sizeof(*r->ends));
+	r->ends[r->n++] = (struct outline_item){
+		.node = node, .self = n->self, .total = leaf ? n->self : n->total, .leaf = leaf};
+}
+
+static void run_package(struct run *r, const struct profile_function *f)
+{
+	struct str name = STR_INIT;
+
+	places_package(&name, f);
+	for (size_t i = 0; name.len && i < r->n_packages; i++)
+		if (!strcmp(r->packages[i], name.p))
+			str_clear(&name);
+	if (name.len && r->n_packages < PACKAGES)
+		r->packages[r->n_packages++] = str_take(&name);
+	str_release(&name);
+}
+
+static int by_total(const void *a, const void *b)
+{
+	const struct outline_item *x = a, *y = b;
+
+	if (x->total != y->total)
+		return x->total < y->total ? 1 : -1;
+	return x->node < y->node ? -1 : x->node > y->node;
+}
+
+static void run_gather(struct run *r, const struct tree *t, uint32_t top)
+{
+	const struct view_node *nodes = t->view.nodes;
+	uint32_t n = nodes[top].first_child;
+
+	while (n) {
+		bool inner = is_library(t, n);
+
+		if (!is_seen(t, nodes[n].total))
+			inner = false;
+		else if (!inner)
+			run_end(r, t, n, false);
+		else if (nodes[n].self && (double)nodes[n].self >= LEAF * (double)t->view.total &&
+			 is_seen(t, nodes[n].self))
+			run_end(r, t, n, true);
+		else {
+			r->frames++;
+			run_package(r, function_of(t, n));
+		}
+		if (inner && nodes[n].first_child) {
+			n = nodes[n].first_child;
+			continue;
+		}
+		while (n != top && !nodes[n].next_sibling)
+			n = nodes[n].parent;
+		n = n == top ? 0 : nodes[n].next_sibling;
+	}
+	if (r->n)
+		qsort(r->ends, r->n, sizeof(*r->ends), by_total);
+}
+
+static char *run_text(const struct run *r, const struct tree *t)
+{
+	struct str text = STR_INIT, names = STR_INIT;
+
+	for (size_t i = 0; i < r->n_packages; i++)
+		str_addf(&names, "%s%s", i ? ", " : "", r->packages[i]);
+	str_addf(&text, "[%zu frames hidden] ", r->frames);
+	profile_add_name(&text, t->term, str_text(&names), 30);
+	str_release(&names);
+	return str_take(&text);
+}
+
+static void add_run(struct tree *t, uint32_t item, uint32_t node)
+{
+	struct run r = {0};
+
+	run_gather(&r, t, node);
+	if (r.frames < 2) {
+		add_children(t, item, node);
+	} else {
+		item = outline_add(
+			&t->outline, item, &(struct outline_item){.text = run_text(&r, t)});
+		t->folded += r.frames;
+		for (size_t i = 0; i < r.n; i++)
+			outline_add(&t->outline, item, &r.ends[i]);
+		t->shown += r.n;
+	}
+	for (size_t i = 0; i < r.n_packages; i++)
+		free(r.packages[i]);
+	free(r.ends);
+}
+
+static void tree_build(struct tree *t)
+{
+	const struct view_options *o = &t->report->view;
+
+	add_children(t, 0, 0);
+	for (uint32_t i = 1; i < t->outline.n; i++) {
+		const struct outline_item *item = &t->outline.items[i];
+
+		if (item->text || item->leaf)
+			continue;
+		if (o->fold && !o->invert && is_library(t, item->node))
+			add_run(t, i, item->node);
+		else
+			add_children(t, i, item->node);
+	}
+}
+
+/* ---- how they look ---- */
+
+static enum term_style style_of(double share)
+{
+	return share >= HOT ? TERM_RED : share >= WARM ? TERM_YELLOW : TERM_DIM;
+}
+
+static void add_styled(struct str *out, const struct term *term, double share, const char *text)
+{
+	if (share >= WARM || share < COLD)
+		term_add(out, term, style_of(share), text);
+	else
+		str_add(out, text);
+}
+
+static void add_right(struct str *out, const char *text, size_t width)
+{
+	size_t w = str_width(text);
+
+	str_add_repeat(out, " ", w < width ? width - w : 0);
+	str_add(out, text);
+}
+
+static void draw_cells(struct str *out, const struct outline_item *item, void *context)
+{
+	const struct tree *t = context;
+	double share = (double)item->total / (double)t->view.total;
+	struct str share_text = STR_INIT, times = STR_INIT, one = STR_INIT;
+
+	if (item->text) {
+		str_add_repeat(out, " ", CELLS);
+		return;
+	}
+	profile_add_share(&one, share);
+	add_right(&share_text, one.p, 6);
+	str_clear(&one);
+	profile_add_weight(&one, &t->unit, item->total);
+	add_right(&times, one.p, 9);
+	str_clear(&one);
+	if (item->self)
+		profile_add_weight(&one, &t->unit, item->self);
+	add_right(&times, str_text(&one), 9);
+	str_add(&times, "  ");
+	add_styled(out, t->term, share, share_text.p);
+	str_add(out, times.p);
+	str_release(&share_text);
+	str_release(&times);
+	str_release(&one);
+}
+
+static void draw_label(
+	struct str *out, const struct outline_item *item, size_t width, void *context)
+{
+	const struct tree *t = context;
+	const struct profile_function *f = function_of(t, item->node);
+	int line = t->view.nodes[item->node].line;
+	struct str name = STR_INIT, where = STR_INIT;
+	size_t rest, need;
+
+	places_where(&where, &t->places, f->kind, f->file, line ? line : f->first_line);
+	need = str_width(str_text(&where));
+	/* the name may have what the place leaves it, and half of the line in any case */
+	rest = width > need + 2 ? width - need - 2 : 0;
+	profile_add_name(&name, t->term, f->name, rest > width / 2 ? rest : width / 2);
+	add_styled(out, t->term, (double)item->total / (double)t->view.total, str_text(&name));
+	rest = str_width(str_text(&name));
+	rest = width > rest + 2 ? width - rest - 2 : 0;
+	if (where.len && rest > 3) {
+		str_clear(&name);
+		profile_add_name(&name, t->term, where.p, rest);
+		str_add(out, "  ");
+		term_add(out, t->term, TERM_DIM, name.p);
+	}
+	str_release(&name);
+	str_release(&where);
+}
+
+static void add_tree(struct str *out, struct tree *t)
+{
+	const struct view_options *o = &t->report->view;
+	struct str head = STR_INIT, unit = STR_INIT;
+	size_t hidden;
+
+	tree_build(t);
+	str_addf(&unit, "total %s", t->unit.size > 1 ? t->unit.name : "");
+	add_right(&head, "share", 6);
+	add_right(&head, t->unit.size > 1 ? unit.p : "total", 9);
+	add_right(&head, "self", 9);
+	str_add(&head, o->invert ? "  function, and below it what called it" : "  function");
+	term_add(out, t->term, TERM_DIM, head.p);
+	str_add_char(out, '\n');
+	outline_draw(out, t->term, &t->outline,
+		&(struct outline_drawer){draw_cells, draw_label, CELLS, t});
+	hidden = t->view.n - 1 -
+		 (t->shown + t->folded < t->view.n ? t->shown + t->folded : t->view.n - 1);
+	str_clear(&head);
+	if (hidden && o->least > 0) {
+		str_addf(&head, "%zu %s below ", hidden, hidden == 1 ? "place" : "places");
+		profile_add_share(&head, o->least);
+		str_add(&head, hidden == 1 ? " is not shown" : " are not shown");
+	}
+	if (t->folded)
+		str_addf(&head, "%s%zu library frames folded", head.len ? "; " : "", t->folded);
+	if (head.len) {
+		str_add(&head, ": --all shows them\n");
+		term_add(out, t->term, TERM_DIM, head.p);
+	}
+	str_release(&head);
+	str_release(&unit);
+}
+
+/* ---- the tables ---- */
+
+static void interval_cell(struct table *table, const struct view_row *row, const struct tree *t,
+	const struct profile_sums *sums)
+{
+	double share = (double)row->self / (double)t->view.total, low, high;
+	struct str text = STR_INIT;
+
+	view_share_interval(share, profile_samples(sums, t->view.clock), &low, &high);
+	profile_add_share(&text, share);
+	table_cell(table, text.p);
+	str_clear(&text);
+	str_add_char(&text, '[');
+	phrase_fixed(&text, 100 * low, 100 * high < 9.95 ? 1 : 0);
+	str_add(&text, ", ");
+	phrase_fixed(&text, 100 * high, 100 * high < 9.95 ? 1 : 0);
+	str_add_char(&text, ']');
+	table_cell(table, text.p);
+	str_release(&text);
+}
+
+static void row_cells(struct table *table, const struct view_row *row, const struct tree *t,
+	const struct profile_sums *sums, size_t width)
+{
+	const struct profile_function *f = &t->view.profile->functions[row->function];
+	struct str text = STR_INIT, where = STR_INIT;
+	size_t half = width / 2, need;
+
+	interval_cell(table, row, t, sums);
+	profile_add_weight(&text, &t->unit, row->self);
+	table_cell(table, text.p);
+	str_clear(&text);
+	profile_add_weight(&text, &t->unit, row->total);
+	table_cell(table, text.p);
+	str_clear(&text);
+	places_where(&where, &t->places, f->kind, f->file, row->line ? row->line : f->first_line);
+	need = str_width(str_text(&where));
+	profile_add_name(&text, t->term, f->name, need < half ? width - need : half);
+	need = str_width(str_text(&text));
+	table_cell(table, str_text(&text));
+	str_clear(&text);
+	profile_add_name(&text, t->term, str_text(&where), width - need);
+	table_cell(table, str_text(&text));
+	str_release(&text);
+	str_release(&where);
+}
+
+static void add_table(struct str *out, const struct tree *t, const struct profile_sums *sums,
+	const struct view_row *rows, size_t n, const char *title)
+{
+	enum { NUMBERS = 42 }; /* columns that the numbers take at most */
+	size_t most = t->report->rows ? t->report->rows : ROWS;
+	size_t width = t->term->width > NUMBERS + 16 ? t->term->width - NUMBERS : 16;
+	struct table table = TABLE_INIT;
+
+	table_column(&table, "self", TABLE_RIGHT);
+	table_column(&table, "95 %", TABLE_RIGHT);
+	table_column(&table, t->unit.size > 1 ? t->unit.name : "samples", TABLE_RIGHT);
+	table_column(&table, "total", TABLE_RIGHT);
+	table_column(&table, title, TABLE_LEFT);
+	table_column(&table, "", TABLE_LEFT);
+	for (size_t i = 0; i < n && i < most && rows[i].self; i++)
+		row_cells(&table, &rows[i], t, sums, width - 2);
+	if (table.n_cells) {
+		str_add_char(out, '\n');
+		table_render(&table, t->term, out);
+	}
+	table_release(&table);
+}
+
+static void add_tables(struct str *out, const struct tree *t)
+{
+	const struct profile *p = t->view.profile;
+	struct profile_sums sums;
+	struct view_row *rows;
+	size_t n;
+
+	profile_sum(&sums, p);
+	rows = view_functions(p, t->view.clock, &n);
+	add_table(out, t, &sums, rows, n, "hottest functions");
+	free(rows);
+	rows = view_lines(p, t->view.clock, &n);
+	add_table(out, t, &sums, rows, n, "hottest lines");
+	free(rows);
+}
+
+/* ---- the whole ---- */
+
+static void add_head(struct str *out, const struct term *term, const struct profile_report *r)
+{
+	struct str text = STR_INIT;
+
+	profile_add_name(&text, term, r->what, 4 * term->width);
+	term_add(out, term, TERM_BOLD, str_text(&text));
+	str_clear(&text);
+	if (profile_words_span(&text, r)) {
+		phrase_plain(&text, term);
+		str_addf(out, ", %s", text.p);
+	}
+	str_add_char(out, '\n');
+	str_clear(&text);
+	profile_words_how(&text, r);
+	phrase_plain(&text, term);
+	phrase_wrap(out, text.p, prose_width(term), 0);
+	str_add_char(out, '\n');
+	str_release(&text);
+}
+
+static void add_words(struct str *out, const struct term *term, const struct profile_report *r)
+{
+	struct str text = STR_INIT, lines = STR_INIT;
+
+	profile_words_next(&text, r);
+	phrase_plain(&text, term);
+	if (text.len) {
+		str_add_char(out, '\n');
+		phrase_wrap(out, text.p, prose_width(term), 0);
+	}
+	for (size_t i = 0; str_clear(&text), profile_words_doubt(&text, r, i); i++) {
+		phrase_plain(&text, term);
+		str_clear(&lines);
+		str_add(&lines, "! ");
+		phrase_wrap(&lines, text.p, prose_width(term), 2);
+		lines.p[--lines.len] = '\0'; /* its newline comes behind the colour */
+		term_add(out, term, TERM_YELLOW, lines.p);
+		str_add_char(out, '\n');
+	}
+	if (profile_words_cost(&text, r)) {
+		phrase_plain(&text, term);
+		str_clear(&lines);
+		str_add(&lines, "profiler  ");
+		phrase_wrap(&lines, text.p, prose_width(term), 10);
+		str_add_char(out, '\n');
+		term_add(out, term, TERM_DIM, lines.p);
+	}
+	str_release(&text);
+	str_release(&lines);
+}
+
+void report_profile(struct str *out, const struct term *term, const struct profile_report *r)
+{
+	struct tree t = {.term = term, .report = r};
+	struct view_options all = r->view;
+
+	/* what is too small or folded is counted here, so the view leaves nothing out */
+	all.least = 0;
+	all.fold = false;
+	add_head(out, term, r);
+	view_make(&t.view, r->profile, &all);
+	if (t.view.total) {
+		outline_init(&t.outline);
+		places_add(&t.places, r->profile);
+		t.unit = profile_unit_for(r->view.clock, t.view.total);
+		add_tree(out, &t);
+		if (r->tables)
+			add_tables(out, &t);
+		places_release(&t.places);
+		outline_release(&t.outline);
+	}
+	view_release(&t.view);
+	add_words(out, term, r);
+}
