@@ -1,13 +1,16 @@
 /*
  * Where things lie in a CPython process: offsets in bytes, x86-64 and aarch64 alike (LP64). One
- * file of numbers a version, layout_3_<minor>.c; from 3.13 on they can be had from the process
+ * file of numbers a version, layout_3_<minor>.c; from 3.13 on most can be had from the process
  * itself (layout_own.c). A field that a version does not have is NO_FIELD.
  */
 #ifndef CULPRIT_PYREMOTE_LAYOUT_H
 #define CULPRIT_PYREMOTE_LAYOUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/err.h"
 
 #define NO_FIELD UINT16_C(0xffff)
 
@@ -20,18 +23,33 @@ enum layout_frames {
 
 enum layout_lines { LINES_LNOTAB, LINES_3_10, LINES_3_11 };
 
+/* Who owns a frame of the data stack (3.11 on): layout.frame.owner, one byte. */
+enum { OWNER_THREAD, OWNER_GENERATOR, OWNER_FRAME_OBJECT, OWNER_C /* and above: no Python code */ };
+
+/* Where the values of an instance lie that has no dict of its own (yet). */
+enum layout_instance {
+	INSTANCE_DICT,   /* 3.8–3.10: always a dict, at the type's dictoffset */
+	INSTANCE_BEFORE, /* 3.11: values 32 and dict 24 bytes before the object */
+	INSTANCE_TAGGED, /* 3.12: one word 24 bytes before, values − 1 where its lowest bit is set
+			  */
+	INSTANCE_INLINE, /* 3.13 on: dict 24 bytes before, else values behind the object */
+};
+
 struct layout {
 	int minor;
 	enum layout_frames frames;
 	enum layout_lines lines;
+	enum layout_instance instance;
 	uint16_t runtime_interpreters; /* head of the list */
+	uint16_t runtime_initialized;  /* int: 0 while starting and ending */
 	struct {
 		uint32_t next, threads, id,
-			gil;      /* gil: within the interpreter (3.12+: 384, 3.13: 16 …) */
+			gil;      /* gil: pointer to it, in the interpreter (3.12 on) */
 		uint32_t modules; /* sys.modules */
 	} interpreter;
 	struct {
 		uint16_t next, pthread, native_id, frame, chunk, interpreter;
+		uint16_t size;
 	} thread;
 	struct {
 		uint16_t current; /* in the C frame: 3.11, 3.12 */
@@ -41,19 +59,82 @@ struct layout {
 		bool instruction_is_pointer; /* into the bytecode; else an index, times
 						instruction_unit */
 		uint8_t instruction_unit;
+		uint8_t code_tags;    /* bits of the code pointer that are no address (3.14) */
+		uint16_t locals;      /* local variables, then the stack of values */
+		uint16_t generator;   /* up to 3.10: whose frame it is; NULL: nobody's */
+		uint16_t state;       /* up to 3.10, one byte: see generator_state */
+		uint16_t value_stack; /* up to 3.10: pointer to the bottom of the stack of values */
+		uint16_t top; /* its top: a pointer (3.8, 3.9, 3.14), else an int: entries */
+		bool top_is_pointer;
 	} frame;
 	struct {
 		uint16_t file, name, qualname, first_line, lines, bytecode;
 		bool bytecode_inline; /* from 3.11 on it is part of the code object */
+		uint16_t flags;       /* int, CO_GENERATOR and so on */
+		uint16_t n_locals;    /* 3.11 on: int, length of the local variables in the frame */
+		uint16_t per_thread;  /* free-threaded 3.14: bytecode copies of threads */
 	} code;
 	struct {
-		uint16_t runtime_current;     /* up to 3.11: the thread state that holds it */
-		uint16_t last_holder, locked; /* from 3.12 on, within the gil */
+		uint32_t runtime_current; /* up to 3.11: the thread state that holds it */
+		uint16_t last_holder,
+			locked; /* from 3.12 on, within the gil; up to 3.11 NO_FIELD */
 	} gil;
-	/* … the owner of this file adds what tuples, texts, dicts and tasks need. */
+	struct {
+		uint16_t type, size; /* size: of a variable object, and of a list, tuple, bytes */
+		uint16_t type_name, type_basic_size, type_flags, type_dict_offset, type_cached_keys;
+	} object;
+	struct {
+		uint16_t length, state, ascii_bytes, compact_bytes; /* text behind so many bytes */
+		uint8_t kind_bit; /* lowest bit of kind in state; compact and ascii follow it */
+	} text;
+	struct {
+		uint16_t bytes, tuple_items, list_items, int_digits;
+	} data;
+	struct {
+		uint16_t used, keys, values; /* of a dict */
+		/* of its keys: log2_size is a byte, up to 3.10 the size itself, 8 bytes */
+		uint16_t log2_size, log2_index_bytes, kind, n_entries, indices;
+		uint16_t values_first; /* first value of a split dict's or an instance's values */
+	} dict;
+	struct {
+		uint16_t used, mask, table;
+	} set;
+	struct {
+		uint16_t weak_target; /* of a weak reference */
+		uint16_t module_dict;
+	} other;
+	struct {
+		uint16_t frame; /* up to 3.10 a pointer to it, later the frame itself */
+		uint16_t state; /* 3.11 on, one signed byte: below 0 suspended or not started */
+	} generator;
+	struct {
+		uint16_t waits, coroutine, name; /* of asyncio's C Task */
+		uint16_t callbacks0, callbacks;  /* of its Future, which a Task begins with */
+		uint16_t fields;                 /* size of a Task */
+		uint16_t gather_children;        /* see tasks.c */
+	} task;
 };
 
 /* The numbers for this version; NULL: there are none. */
 const struct layout *layout_of(int minor);
+
+extern const struct layout layout_3_8, layout_3_9, layout_3_10, layout_3_11, layout_3_12,
+	layout_3_13;
+
+/*
+ * From 3.13 on: what the interpreter says about itself, _Py_DebugOffsets at the start of
+ * _PyRuntime. `bytes` are its first OWN_BYTES. Numbers that it does not tell are those of the
+ * newest version that has a table, and are not relied upon before they are checked.
+ */
+enum { OWN_BYTES = 2048 };
+
+enum layout_own {
+	OWN_READ,          /* out is filled */
+	OWN_NONE,          /* it does not begin with the mark */
+	OWN_FREE_THREADED, /* a build without the interpreter lock: other object heads */
+	OWN_STRANGE,       /* offsets that cannot be: newer than what is known here, or damaged */
+};
+enum layout_own layout_read_own(
+	const uint8_t *bytes, size_t n, struct layout *out, uint32_t *version_hex);
 
 #endif

@@ -1,0 +1,107 @@
+/* CPython 3.12: offsetof() of its own headers, last patch versions, x86-64. */
+#include "pyremote/layout.h"
+
+const struct layout layout_3_12 = {
+	.minor = 12,
+	.frames = FRAMES_CFRAME,
+	.lines = LINES_3_11,
+	.instance = INSTANCE_TAGGED,
+	.runtime_interpreters = 40,
+	.runtime_initialized = 16,
+	.interpreter =
+		{
+			.next = 0,
+			.threads = 72,
+			.id = 8,
+			.gil = 384,
+			.modules = 944,
+		},
+	.thread =
+		{
+			.next = 8,
+			.pthread = 136,
+			.native_id = 144,
+			.frame = 56,
+			.chunk = 232,
+			.interpreter = 16,
+			.size = 288,
+		},
+	.cframe = {.current = 0},
+	.frame =
+		{
+			.previous = 8,
+			.code = 0,
+			.instruction = 56,
+			.owner = 70,
+			.entry = NO_FIELD,
+			.size = 72,
+			.instruction_is_pointer = true,
+			.instruction_unit = 2,
+			.locals = 72,
+			.generator = NO_FIELD,
+			.state = NO_FIELD,
+			.value_stack = NO_FIELD,
+			.top = 64,
+			.top_is_pointer = false,
+		},
+	.code =
+		{
+			.file = 112,
+			.name = 120,
+			.qualname = 128,
+			.first_line = 68,
+			.lines = 136,
+			.bytecode = 192,
+			.bytecode_inline = true,
+			.flags = 48,
+			.n_locals = 72,
+			.per_thread = NO_FIELD,
+		},
+	.gil =
+		{
+			.runtime_current = NO_FIELD,
+			.last_holder = 8,
+			.locked = 16,
+		},
+	.object =
+		{
+			.type = 8,
+			.size = 16,
+			.type_name = 24,
+			.type_basic_size = 32,
+			.type_flags = 168,
+			.type_dict_offset = 288,
+			.type_cached_keys = 880,
+		},
+	.text =
+		{
+			.length = 16,
+			.state = 32,
+			.ascii_bytes = 40,
+			.compact_bytes = 56,
+			.kind_bit = 2,
+		},
+	.data =
+		{
+			.bytes = 32,
+			.tuple_items = 24,
+			.list_items = 24,
+			.int_digits = 24,
+		},
+	.dict =
+		{
+			.used = 16,
+			.keys = 32,
+			.values = 40,
+			.log2_size = 8,
+			.log2_index_bytes = 9,
+			.kind = 10,
+			.n_entries = 24,
+			.indices = 32,
+			.values_first = 0,
+		},
+	.set = {.used = 24, .mask = 32, .table = 40},
+	.other = {.weak_target = 16, .module_dict = 16},
+	.generator = {.frame = 72, .state = 67},
+	.task = {0},
+};
