@@ -1,0 +1,73 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sampler/sampler_internal.h"
+
+enum { FIRST_SLOTS = 256 };
+
+static size_t slot_of(const struct places *c, const struct python_code *code, int32_t instruction)
+{
+	uint64_t h = ((uint64_t)(uintptr_t)code >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+
+	h = (h ^ (uint32_t)instruction) * UINT64_C(0xd6e8feb86659fd93);
+	return (size_t)(h >> 32) & (c->cap - 1);
+}
+
+static struct place *find(struct places *c, const struct python_code *code, int32_t instruction)
+{
+	size_t i = slot_of(c, code, instruction);
+
+	while (c->slots[i].code &&
+		(c->slots[i].code != code || c->slots[i].instruction != instruction))
+		i = (i + 1) & (c->cap - 1);
+	return &c->slots[i];
+}
+
+static void grow(struct places *c)
+{
+	struct places old = *c;
+
+	c->cap = old.cap ? old.cap * 2 : FIRST_SLOTS;
+	c->slots = mem_zalloc(c->cap, sizeof(*c->slots));
+	for (size_t i = 0; i < old.cap; i++)
+		if (old.slots[i].code)
+			*find(c, old.slots[i].code, old.slots[i].instruction) = old.slots[i];
+	free(old.slots);
+}
+
+uint32_t places_node(
+	struct places *c, struct profile *p, uint32_t parent, const struct python_frame *frame)
+{
+	const struct python_code *code = frame->code;
+	struct place *place;
+
+	if (c->n >= PLACES)
+		places_clear(c);
+	if (c->n * 2 >= c->cap)
+		grow(c);
+	place = find(c, code, frame->instruction);
+	if (!place->code) {
+		*place = (struct place){.code = code,
+			.instruction = frame->instruction,
+			.line = frame->instruction < 0 ? code->first_line
+						       : python_line(code, frame->instruction),
+			.function = profile_function(
+				p, PROFILE_PYTHON, code->name, code->file, code->first_line)};
+		c->n++;
+	}
+	return profile_node(p, parent, place->function, place->line);
+}
+
+void places_clear(struct places *c)
+{
+	if (c->n)
+		memset(c->slots, 0, c->cap * sizeof(*c->slots));
+	c->n = 0;
+}
+
+void places_release(struct places *c)
+{
+	free(c->slots);
+	*c = (struct places){0};
+}

@@ -1,0 +1,229 @@
+/*
+ * What the parts of the sampler share. sampler.c: the thread and its clockwork; family.c: which
+ * processes are looked at, as they come and go; subject.c: one of them, from finding what it is to
+ * letting go of it; look.c: one look at its Python threads; look_native.c: the same with frames of
+ * machine code; look_tasks.c: the asyncio tasks that wait; states.c: whether a thread runs;
+ * places.c: from what was seen to nodes of the profile.
+ */
+#ifndef CULPRIT_SAMPLER_SAMPLER_INTERNAL_H
+#define CULPRIT_SAMPLER_SAMPLER_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/rng.h"
+#include "base/str.h"
+#include "native/native.h"
+#include "pyremote/python.h"
+#include "sampler/sampler.h"
+
+enum {
+	SUBJECTS = 65536,      /* processes at a time; those beyond are not looked at */
+	OPEN_STATES = 256,     /* files of threads' states that are kept open */
+	TURNS = 8,             /* threads that wait whose state is read again in one look */
+	OTHER_THREADS = 20000, /* of a process that are no Python threads */
+	TASK_NAMES = 1000,     /* of a process that get a node of their own */
+	PLACES = 1 << 20,      /* of a process that are remembered */
+	NAMES_OF_OTHERS = 3,   /* of processes that could not be read, in the sentence */
+	COMMAND = 80
+};
+
+/* ---- places.c ---- */
+
+/* Which function and line a code object and an instruction are; forgotten with the profile. */
+struct place {
+	const struct python_code *code; /* NULL: free */
+	int32_t instruction, line;
+	uint32_t function;
+};
+
+struct places {
+	struct place *slots; /* a power of two of them */
+	size_t n, cap;
+};
+
+/* The node of a frame below `parent`. */
+uint32_t places_node(
+	struct places *c, struct profile *p, uint32_t parent, const struct python_frame *frame);
+void places_clear(struct places *c);
+void places_release(struct places *c);
+
+/* ---- states.c ---- */
+
+struct state_file {
+	int fd; /* −1: not open */
+	bool running;
+};
+
+/* Whether a thread runs or wants to, by /proc. False as well where it is gone. *n_open counts what
+ * is open. */
+bool state_read(struct state_file *f, pid_t pid, pid_t tid, size_t *n_open);
+void state_close(struct state_file *f, size_t *n_open);
+
+/* ---- a thread, a process ---- */
+
+struct known_frame {
+	const struct python_code *code;
+	int32_t instruction;
+	uint32_t node;
+};
+
+struct known_thread {
+	uint64_t key; /* of a Python thread its state's address; else the tid */
+	pid_t tid;
+	unsigned look;              /* the number of the look that saw it last */
+	uint64_t first_ns, last_ns; /* looks at it; last 0: none was booked */
+	struct state_file state;
+	bool named;
+	char name[96];
+	unsigned epoch;     /* of the profile that the nodes are of */
+	uint32_t node;      /* PROFILE_THREAD */
+	uint32_t base;      /* below which its frames are: its own, or its task's */
+	uint32_t innermost; /* where it was seen last */
+	char task[64];
+	struct known_frame *frames; /* outermost first: the last stack */
+	size_t n_frames, cap_frames;
+};
+
+enum subject_kind {
+	SUBJECT_NEW,    /* not known yet what it is */
+	SUBJECT_PYTHON, /* is looked at */
+	SUBJECT_NATIVE, /* no Python, its machine code is looked at */
+	SUBJECT_OTHER,  /* no Python */
+	SUBJECT_DENIED, /* may not be read, or not by this version */
+	SUBJECT_UNSEEN, /* only the root of what is below it */
+};
+
+struct subject {
+	pid_t pid;
+	uint64_t start_ticks; /* tells it from another one that gets its number */
+	enum subject_kind kind;
+	enum python_why why; /* of DENIED */
+	bool gone;
+	uint64_t found_ns, try_ns;
+	unsigned tries;
+	uint64_t exe[2]; /* device and inode of what it executes */
+	clockid_t clock;
+	uint64_t clock_ns;
+	bool ran; /* some thread of it, since the last look */
+	uint64_t last_ns;
+	unsigned looks;
+	struct python *python;
+	struct native *native;
+	struct known_thread **threads;
+	size_t n_threads, cap_threads, turn; /* turn: of which thread it is next to be asked */
+	size_t running, gil_held;            /* at the last look */
+	struct places places;
+	unsigned epoch;
+	uint32_t node; /* PROFILE_PROCESS */
+	char command[COMMAND];
+	/* threads that are no Python ones, with `native` */
+	pid_t *others;
+	size_t n_others, cap_others;
+	uint64_t others_ns;
+	/* asyncio */
+	uint64_t tasks_ns;
+	size_t n_task_names;
+	struct err err; /* why it cannot be read */
+};
+
+/* ---- the sampler ---- */
+
+struct family {
+	pid_t root, own;
+	bool alone, below_only, begun;
+	struct subject **items; /* by pid */
+	size_t n, cap;
+	int last_fd;
+	pid_t last_pid;
+	uint64_t next_scan_ns, next_check_ns;
+	pid_t missing[64]; /* numbers that were given out and not there yet */
+	size_t n_missing;
+};
+
+/* Processes that could not be read, by why. */
+struct unread {
+	size_t n;
+	char names[NAMES_OF_OTHERS][COMMAND];
+	size_t n_names;
+	struct err err; /* of the first one */
+};
+
+struct sampler {
+	struct sampler_spec spec;
+	struct family family;
+	struct rng rng;
+	uint64_t start_ns, period_ns, tick;
+	uint64_t cpu_base_ns; /* what the start used, in the caller's thread */
+	/* since the last reset of the window that keeps it to half a core, and of own_cpu */
+	uint64_t half_wall_ns, half_cpu_ns, half_check_ns;
+	uint64_t own_wall_ns, own_cpu_ns;
+
+	pthread_t thread;
+	atomic_bool stop;
+	pthread_mutex_t lock; /* of what is below */
+	struct profile *profile;
+	uint64_t profile_ns; /* when it began */
+	uint64_t profile_cpu_ns;
+	unsigned epoch; /* counts profiles */
+	struct sampler_state state;
+	struct unread not_python, denied, unsupported;
+	size_t short_lived;
+	bool looked; /* something was, once */
+	size_t n_open_states;
+	char versions[8][16];
+	size_t n_versions;
+};
+
+/* family.c: finds what is new, lets go of what is gone. */
+void family_init(struct family *f, const struct sampler_spec *spec);
+void family_update(struct sampler *s, uint64_t now);
+void family_release(struct sampler *s);
+struct subject *family_find(const struct family *f, pid_t pid);
+
+/* subject.c */
+struct subject *subject_new(pid_t pid, uint64_t start_ticks, uint64_t now);
+void subject_free(struct sampler *s, struct subject *j);
+/* Lets go of what is read of it, and forgets its threads; it can be tried again. */
+void subject_detach(struct sampler *s, struct subject *j);
+/* What it is, where it is time to ask (again). */
+void subject_try(struct sampler *s, struct subject *j, uint64_t now);
+bool subject_is_seen(const struct subject *j);
+/* parent and start of a process; false: gone. */
+struct process_ids {
+	pid_t parent, group, session;
+	uint64_t start_ticks;
+};
+bool process_ids_read(pid_t pid, struct process_ids *out);
+/* Why others were not read, once all are let go of. */
+void subject_say_unread(const struct sampler *s, struct str *out);
+
+/* look.c */
+void look_python(struct sampler *s, struct subject *j, uint64_t now);
+struct known_thread *look_thread(struct subject *j, size_t hint, uint64_t key, pid_t tid);
+void look_forget(struct sampler *s, struct subject *j); /* threads that were not seen any more */
+bool look_runs(struct sampler *s, struct subject *j, struct known_thread *k, bool as_before);
+uint32_t look_process_node(struct sampler *s, struct subject *j);
+/* Books what a thread did since the last look at it. */
+void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_t now, bool running,
+	bool gil);
+/* Its process clock: whether anything of it ran since the last look. */
+void look_clock(struct sampler *s, struct subject *j);
+void known_thread_free(struct sampler *s, struct known_thread *k);
+/* Is it time, is its name known: false where the time goes to the next look. */
+bool look_begin_thread(struct sampler *s, struct subject *j, struct known_thread *k,
+	struct python_thread *t, uint64_t now);
+uint32_t look_stack(struct sampler *s, struct subject *j, struct known_thread *k,
+	const struct python_thread *t);
+
+/* look_native.c */
+void look_native(struct sampler *s, struct subject *j, uint64_t now);
+/* look_tasks.c */
+uint32_t look_task_node(struct sampler *s, struct subject *j, uint32_t parent, const char *name);
+void look_tasks(struct sampler *s, struct subject *j, uint64_t now);
+
+#endif

@@ -1,0 +1,276 @@
+/* One process: what it is (a Python, another program, one that may not be read), asked again with
+ * patience while it starts and when it executes something else; what is kept of it, let go of at
+ * its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "proc/tree.h"
+#include "sampler/sampler_internal.h"
+
+/* A process that was just forked often executes something else at once. */
+#define FIRST_TRY_NS (2 * NS_PER_MS)
+#define LONGEST_NS   (500 * NS_PER_MS)
+#define STARTING_NS  (10 * NS_PER_S) /* a Python that is not ready after that never is */
+
+/* ---- what /proc tells ---- */
+
+/* The decimal number after `skip` words. */
+static uint64_t word_at(const char *p, int skip)
+{
+	while (skip-- && p) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+/* "1234 (name) S parent group session …": the name may hold anything. */
+bool process_ids_read(pid_t pid, struct process_ids *out)
+{
+	char path[32], text[1024], *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	end = strrchr(text, ')');
+	if (!end || end[1] != ' ' || end[2] == 'X')
+		return false;
+	*out = (struct process_ids){.parent = (pid_t)word_at(end + 2, 1),
+		.group = (pid_t)word_at(end + 2, 2),
+		.session = (pid_t)word_at(end + 2, 3),
+		.start_ticks = word_at(end + 2, 19)};
+	return end[2] != 'Z';
+}
+
+/* Device and inode of what it executes; zeros where that is not told. */
+static void read_exe(pid_t pid, uint64_t exe[2])
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	exe[0] = exe[1] = 0;
+	if (!stat(path, &st)) {
+		exe[0] = (uint64_t)st.st_dev;
+		exe[1] = (uint64_t)st.st_ino;
+	}
+}
+
+/* ---- coming and going ---- */
+
+struct subject *subject_new(pid_t pid, uint64_t start_ticks, uint64_t now)
+{
+	struct subject *j = mem_zalloc(1, sizeof(*j));
+
+	*j = (struct subject){.pid = pid,
+		.start_ticks = start_ticks,
+		.found_ns = now,
+		.try_ns = now + FIRST_TRY_NS};
+	clock_getcpuclockid(pid, &j->clock);
+	return j;
+}
+
+void subject_detach(struct sampler *s, struct subject *j)
+{
+	for (size_t i = 0; i < j->n_threads; i++)
+		known_thread_free(s, j->threads[i]);
+	j->n_threads = j->n_others = 0;
+	j->running = j->gil_held = 0;
+	j->others_ns = j->tasks_ns = 0;
+	j->epoch = 0;
+	places_clear(&j->places); /* its code objects end with it */
+	python_detach(j->python);
+	native_detach(j->native);
+	j->python = NULL;
+	j->native = NULL;
+	j->command[0] = '\0';
+}
+
+static void count_unread(struct unread *u, const struct subject *j)
+{
+	char command[COMMAND];
+
+	if (!u->n++)
+		u->err = j->err;
+	snprintf(command, sizeof(command), "%s", j->command);
+	for (size_t i = 0; i < u->n_names; i++)
+		if (!strcmp(u->names[i], command))
+			return;
+	if (u->n_names < NAMES_OF_OTHERS)
+		memcpy(u->names[u->n_names++], command, sizeof(command));
+}
+
+/* The name of the program, for the sentence on what was not read. */
+static void name_it(struct subject *j)
+{
+	char *end;
+
+	process_command(j->pid, j->command, sizeof(j->command));
+	end = strchr(j->command, ' ');
+	if (end && j->command[0] == '/')
+		*end = '\0';
+}
+
+void subject_free(struct sampler *s, struct subject *j)
+{
+	if (j->kind == SUBJECT_OTHER)
+		count_unread(&s->not_python, j);
+	else if (j->kind == SUBJECT_DENIED)
+		count_unread(j->why == PYTHON_DENIED ? &s->denied : &s->unsupported, j);
+	else if (j->kind == SUBJECT_NEW && j->gone && !j->looks)
+		s->short_lived++;
+	subject_detach(s, j);
+	free(j->threads);
+	free(j->others);
+	places_release(&j->places);
+	free(j);
+}
+
+bool subject_is_seen(const struct subject *j)
+{
+	return j->kind == SUBJECT_PYTHON || j->kind == SUBJECT_NATIVE;
+}
+
+/* ---- what it is ---- */
+
+static void note_version(struct sampler *s, const struct python_about *about)
+{
+	for (size_t i = 0; i < s->n_versions; i++)
+		if (!strcmp(s->versions[i], about->version))
+			return;
+	if (s->n_versions < sizeof(s->versions) / sizeof(s->versions[0]))
+		snprintf(s->versions[s->n_versions++], sizeof(s->versions[0]), "%.15s",
+			about->version);
+}
+
+/* Again after a while that doubles. */
+static void later(struct subject *j, uint64_t now)
+{
+	uint64_t wait = FIRST_TRY_NS << (j->tries < 8 ? j->tries : 8);
+
+	j->tries++;
+	j->try_ns = now + (wait < LONGEST_NS ? wait : LONGEST_NS);
+}
+
+static enum python_why attach(struct sampler *s, struct subject *j)
+{
+	enum python_why why = python_attach(&j->python, j->pid, &j->err);
+
+	if (why == PYTHON_OK && s->spec.native && native_attach(&j->native, j->pid, &j->err)) {
+		python_detach(j->python);
+		j->python = NULL;
+		return PYTHON_DENIED;
+	}
+	return why;
+}
+
+static void set_unread(struct subject *j, enum python_why why, enum subject_kind kind)
+{
+	j->kind = kind;
+	j->why = why;
+	name_it(j);
+}
+
+static void ask(struct sampler *s, struct subject *j, uint64_t now)
+{
+	enum python_why why = attach(s, j);
+
+	j->why = why;
+	switch (why) {
+	case PYTHON_OK:
+		j->kind = SUBJECT_PYTHON;
+		j->try_ns = UINT64_MAX;
+		j->last_ns = 0;
+		s->looked = true;
+		note_version(s, python_about(j->python));
+		return;
+	case PYTHON_STARTING:
+		if (now - j->found_ns < STARTING_NS)
+			return;
+		set_unread(j, why, SUBJECT_DENIED);
+		return;
+	case PYTHON_GONE: /* or it executes something else; family.c sees it go */ return;
+	case PYTHON_DENIED: set_unread(j, why, SUBJECT_DENIED); return;
+	case PYTHON_NOT:
+	case PYTHON_UNSUPPORTED: break;
+	}
+	if (s->spec.native && !native_attach(&j->native, j->pid, &j->err)) {
+		j->kind = SUBJECT_NATIVE;
+		s->looked = true;
+		return;
+	}
+	set_unread(j, why, why == PYTHON_NOT && !s->spec.native ? SUBJECT_OTHER : SUBJECT_DENIED);
+}
+
+void subject_try(struct sampler *s, struct subject *j, uint64_t now)
+{
+	uint64_t exe[2];
+
+	if (j->kind == SUBJECT_UNSEEN || j->kind == SUBJECT_PYTHON) {
+		j->try_ns = UINT64_MAX;
+		return;
+	}
+	later(j, now);
+	read_exe(j->pid, exe);
+	if (j->kind != SUBJECT_NEW && !memcmp(exe, j->exe, sizeof(exe)))
+		return;
+	if (j->kind != SUBJECT_NEW) { /* it executes something else */
+		subject_detach(s, j);
+		j->kind = SUBJECT_NEW;
+		j->found_ns = now;
+		j->tries = 0;
+		later(j, now);
+	}
+	memcpy(j->exe, exe, sizeof(exe));
+	ask(s, j, now);
+}
+
+/* ---- what was not read ---- */
+
+/* "3 processes below it are not Python: redis-server, sh" */
+static void say(struct str *out, const struct unread *u, const char *one, const char *many)
+{
+	if (!u->n)
+		return;
+	if (out->len)
+		str_add(out, "; ");
+	if (u->n == 1)
+		str_addf(out, "1 process %s: ", one);
+	else
+		str_addf(out, "%zu processes %s: ", u->n, many);
+	for (size_t i = 0; i < u->n_names; i++)
+		str_addf(out, "%s%s", i ? ", " : "", u->names[i]);
+	if (u->n > u->n_names && u->n_names == NAMES_OF_OTHERS)
+		str_add(out, ", …");
+}
+
+void subject_say_unread(const struct sampler *s, struct str *out)
+{
+	say(out, &s->not_python, "is not Python (--native shows machine code)",
+		"are not Python (--native shows machine code)");
+	say(out, &s->denied, "may not be read", "may not be read");
+	if (s->denied.n)
+		str_addf(out, " (%s)", s->denied.err.text);
+	say(out, &s->unsupported, "cannot be read", "cannot be read");
+	if (s->unsupported.n)
+		str_addf(out, " (%s)", s->unsupported.err.text);
+	if (s->short_lived)
+		str_addf(out, "%s%zu %s ended before %s could be read", out->len ? "; " : "",
+			s->short_lived, s->short_lived == 1 ? "process" : "processes",
+			s->short_lived == 1 ? "it" : "they");
+}
