@@ -158,6 +158,8 @@ static int find_run(struct cli *cli, const struct opt_rest *rest, struct err *er
 			err, ERR_USAGE, "--log and --raw exclude each other; give one of them");
 	rc = running_read(&study, rest->items[0], &options.running, err);
 	if (!rc)
+		rc = study_check_trials(&study, err);
+	if (!rc)
 		rc = running_begin(cli, &options.running, &study, "study", study.key, study.trials,
 			&store, &run, err);
 	if (rc)

@@ -96,6 +96,8 @@ static int tune_run(struct cli *cli, const struct opt_rest *rest, struct err *er
 	struct study study;
 	int rc = running_read(&study, rest->items[0], &options.running, err);
 
+	if (!rc && !study_tune_cells(&study))
+		rc = study_check_trials(&study, err);
 	if (rc)
 		goto out;
 	study_tune_key(&study, &spec, &key);

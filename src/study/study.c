@@ -203,7 +203,7 @@ static int check_load(const struct study *s, struct err *err)
 	return rc;
 }
 
-static int check_trials(const struct study *s, struct err *err)
+int study_check_trials(const struct study *s, struct err *err)
 {
 	size_t least = s->n_factors + 3 < 6 ? 6 : s->n_factors + 3;
 
@@ -212,9 +212,6 @@ static int check_trials(const struct study *s, struct err *err)
 			"%s: %zu trial%s too few to tell %zu factor%s apart; give at least %zu",
 			s->path, s->trials, s->trials == 1 ? " is" : "s are", s->n_factors,
 			s->n_factors == 1 ? "" : "s", least);
-	if (s->trials > DESIGN_MAX_TRIALS)
-		return err_set(err, ERR_USAGE, "%s: %zu trials; a study takes up to %d", s->path,
-			s->trials, DESIGN_MAX_TRIALS);
 	return 0;
 }
 
@@ -247,8 +244,11 @@ static bool is_of_service(const char *response)
 
 int study_check(struct study *s, struct err *err)
 {
-	int rc = check_trials(s, err);
+	int rc = 0;
 
+	if (s->trials > DESIGN_MAX_TRIALS)
+		rc = err_set(err, ERR_USAGE, "%s: %zu trials; a study takes up to %d", s->path,
+			s->trials, DESIGN_MAX_TRIALS);
 	for (size_t i = 0; !rc && i < s->n_factors; i++)
 		rc = check_factor(s, &s->factors[i], err);
 	if (!rc)

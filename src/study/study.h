@@ -119,6 +119,8 @@ void study_release(struct study *s);
 /* After a change from outside (the command line's --trials): whether it still makes sense, and the
  * key that belongs to it. */
 int study_check(struct study *s, struct err *err);
+/* Whether there are trials enough to rank its factors: not asked of a table of all settings. */
+int study_check_trials(const struct study *s, struct err *err);
 
 /* All of it, as it is stored: the "spec" of the run. */
 json_t *study_to_json(const struct study *s);

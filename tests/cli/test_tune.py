@@ -98,6 +98,16 @@ class Tune(harness.Case):
         self.assertEqual(result["trials"], len(result["settings"]) + 4 * len(repeated))
         self.assertIn("Searched", self.run_culprit("show").stdout)
 
+    def test_few_trials(self):
+        """A table of two settings needs no more; a search with so few is refused."""
+        one = "  clients: {values: [1, 16], lever: load, option: connections}"
+        two = self.study(one, trials=2)
+        result = json.loads(self.run_culprit("tune", two, "--json").stdout)
+        self.assertTrue(result["full"])
+        self.assertEqual(result["settings"][result["best"]]["values"], ["16"])
+        done = self.run_culprit("tune", self.study(RANGES, trials=3), code=2)
+        self.assertIn("3 trials are too few to tell 2 factors apart; give at least 6", done.stderr)
+
     def test_the_other_way(self):
         path = self.study()
         worst = json.loads(self.run_culprit("tune", path, "--better", "min", "--json").stdout)

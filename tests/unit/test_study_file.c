@@ -204,7 +204,6 @@ static const struct {
 	{LOAD FACTORS "design:\n  trials: many\n",
 		"s.yaml:4: trials: 'many' is not a whole number"},
 	{LOAD FACTORS "design: {trials: 0}\n", "s.yaml:3: trials: 0 is out of range"},
-	{LOAD FACTORS "design: {trials: 3}\n", "3 trials are too few to tell 1 factor apart"},
 	{LOAD FACTORS "design: {sampler: sobel}\n", "s.yaml:3: unknown sampler 'sobel'; did you "
 						    "mean 'sobol'? There is sobol, lhs, grid"},
 	{LOAD FACTORS "design: [1]\n", "s.yaml:3: design is a list, and must be a map"},
