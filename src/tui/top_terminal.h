@@ -1,0 +1,15 @@
+/* What terminfo says of the terminal. Apart from the rest, for <term.h> defines hundreds of macros
+ * with short names. */
+#ifndef CULPRIT_TUI_TOP_TERMINAL_H
+#define CULPRIT_TUI_TOP_TERMINAL_H
+
+#include "base/err.h"
+
+/* 0 where stdin and stdout are a terminal that can be drawn on. */
+int top_terminal_check(struct err *err);
+
+/* Makes top_rescue() ready: to be called before the terminal is taken over. */
+void top_rescue_prepare(void);
+void top_rescue_forget(void);
+
+#endif
