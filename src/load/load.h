@@ -279,7 +279,9 @@ int load_from_json(struct load_result *out, const json_t *json, struct err *err)
 /* The series, a row a second. */
 void load_to_csv(struct str *out, const struct load_result *r);
 
-/* The member "asked" alone. Reading borrows its texts from the JSON; load_spec_release() after. */
+/* The member "asked" alone; its "files" are those that say what is requested: bytes, SHA-256, and
+ * the text of a scenario up to 64 KiB. They are read for it. Reading borrows its texts from the
+ * JSON; load_spec_release() after. */
 json_t *load_spec_to_json(const struct load_spec *spec);
 int load_spec_from_json(struct load_spec *out, const json_t *asked, struct err *err);
 

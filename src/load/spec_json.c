@@ -4,9 +4,12 @@
  * in seconds; "s" behind a list.
  */
 #include <math.h>
+#include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "load/load.h"
@@ -63,6 +66,52 @@ static json_t *value_to_json(const struct opt *opt, const void *spec)
 	return json_null();
 }
 
+/* ---- the files that say what is requested: with them, a run can be had again, and a study whose
+ * scenario was changed is another study ---- */
+
+enum { FILE_KEPT = 64 * 1024, FILE_MAX = 1 << 30 };
+
+static json_t *file_to_json(const char *path, bool keep)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	char hex[2 * SHA256_DIGEST_LENGTH + 1];
+	struct file_bytes file;
+	json_t *out, *text = NULL;
+
+	if (!strcmp(path, "-") || file_open_bytes(path, FILE_MAX, &file, NULL))
+		return NULL; /* whoever reads it says why it cannot be read */
+	SHA256((const unsigned char *)file.data, file.len, digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	out = json_pack("{s:I, s:s}", "bytes", (json_int_t)file.len, "sha256", hex);
+	if (keep && file.len <= FILE_KEPT)
+		text = json_stringn(file.data, file.len);
+	if (text)
+		json_object_set_new(out, "text", text);
+	file_close_bytes(&file);
+	return out;
+}
+
+static json_t *files_to_json(const struct load_spec *spec)
+{
+	const struct {
+		const char *key, *path;
+	} files[] = {{"urls", spec->urls_file}, {"har", spec->har_file},
+		{"body_file", spec->body_file}, {"data", spec->data_file},
+		{"scenario", spec->scenario}};
+	json_t *out = json_object();
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		json_t *file =
+			files[i].path ? file_to_json(files[i].path, files[i].path == spec->scenario)
+				      : NULL;
+
+		if (file)
+			json_object_set_new(out, files[i].key, file);
+	}
+	return out;
+}
+
 json_t *load_spec_to_json(const struct load_spec *spec)
 {
 	json_t *out = json_object();
@@ -75,6 +124,7 @@ json_t *load_spec_to_json(const struct load_spec *spec)
 		/* text that is not UTF-8 has no JSON form */
 		json_object_set_new(out, key, value ? value : json_null());
 	}
+	json_object_set_new(out, "files", files_to_json(spec));
 	return out;
 }
 

@@ -1,5 +1,6 @@
 """Scenarios as a whole: what the service saw against what culprit counted, and the examples."""
 import collections
+import hashlib
 import http.server
 import json
 import sys
@@ -106,6 +107,10 @@ class Scenarios(harness.Case):
         steps = {step["name"]: step["completed"] for step in result["targets"]}
         self.assertEqual(steps, {"log in": 4, "items": server.seen["/items 200"],
                                  "cart": server.seen["/cart 201"]})
+        files = result["asked"]["files"]
+        self.assertEqual(files["scenario"]["text"], (self.folder / "shop.yaml").read_text())
+        users = (self.folder / "users.csv").read_bytes()
+        self.assertEqual(files["data"], {"bytes": len(users), "sha256": hashlib.sha256(users).hexdigest()})
         checks = {check["name"]: (check["passed"], check["failed"]) for check in result["checks"]}
         self.assertEqual(checks["log in: /ok is true"], (4, 0))
         self.assertEqual(checks["items: contains item"], (server.seen["/items 200"], 0))

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/node.h"
@@ -385,6 +386,28 @@ START_TEST(the_key_changes_with_what_matters)
 }
 END_TEST
 
+/* A body that was changed makes other trials, so the study is another one. */
+START_TEST(the_key_changes_with_its_files)
+{
+	char path[] = "/tmp/culprit-body-XXXXXX", text[256], *keys[3];
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(text, sizeof(text),
+		"load: {url: 'http://127.0.0.1:5001/', body_file: %s}\n" FACTORS, path);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(pwrite(fd, i < 2 ? "one" : "two", 3, 0), 3);
+		keys[i] = key_of(text);
+	}
+	ck_assert_str_eq(keys[0], keys[1]);
+	ck_assert_str_ne(keys[1], keys[2]);
+	for (size_t i = 0; i < 3; i++)
+		free(keys[i]);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 /* ---- settings and levers ---- */
 
 static void check_value(const struct factor *f, double u, const char *text, double number)
@@ -534,7 +557,8 @@ int main(void)
 {
 	const TTest *const tests[] = {nodes, nodes_refused, nodes_have_ceilings, a_whole_study,
 		what_is_left_out, trials_may_be_as_long_as_they_need, not_there,
-		the_key_changes_with_what_matters, values_of_factors, levers, trials_as_a_dataset};
+		the_key_changes_with_what_matters, the_key_changes_with_its_files,
+		values_of_factors, levers, trials_as_a_dataset};
 	Suite *suite = suite_create("study_file");
 	TCase *tc = tcase_create("study_file");
 	SRunner *runner;
