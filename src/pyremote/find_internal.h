@@ -13,7 +13,8 @@ enum runtime_found {
 	RUNTIME_PYPY,
 	RUNTIME_OLD,    /* before 3.8: version is filled */
 	RUNTIME_HIDDEN, /* a Python, but not where its runtime lies */
-	RUNTIME_FILE,   /* its file cannot be opened or is none that is read: err says why */
+	RUNTIME_DENIED, /* its file may not be opened: err says why */
+	RUNTIME_FILE,   /* its file is none that can be read: err says why */
 };
 
 /* exe: what /proc/PID/exe points to. */
