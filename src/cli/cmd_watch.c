@@ -1,29 +1,19 @@
 /* culprit watch: record what a process tree or a cgroup uses, every 10 ms. */
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "cli/live_watch.h"
 #include "cli/stored_recording.h"
 #include "proc/child.h"
 #include "proc/recorder.h"
-#include "proc/tree.h"
 #include "report/report.h"
 
 /* Rows that are kept in the store and in JSON; past them every second one is left out. */
-enum { ROWS_KEPT = 36000, LOOK_MS = 100, TITLE = 200 };
-
-/* How long a command that is told to end may take before it is killed. */
-#define PATIENCE_NS (5 * NS_PER_S)
-/* Ctrl-C reaches a command at this terminal by itself; it may end of its own accord. */
-#define COURTESY_NS (300 * NS_PER_MS)
+enum { ROWS_KEPT = 36000, LOOK_MS = 100 };
 
 static struct watch_options {
 	struct cli_format_options format;
@@ -88,29 +78,11 @@ static int check_what(const struct opt_rest *rest, struct err *err)
 
 static void name_it(struct job *job, const struct opt_rest *rest)
 {
-	char command[TITLE];
-
-	for (size_t i = 0; i < rest->n; i++) {
-		str_add(&job->what, i ? " " : "");
-		str_add_shell(&job->what, rest->items[i]);
-	}
-	if (options.pid) {
-		process_command((pid_t)options.pid, command, sizeof(command));
-		str_addf(&job->what, "pid %d (%s)", (int)options.pid, command);
-	}
-	if (options.cgroup)
+	if (options.cgroup) {
 		str_addf(&job->what, "cgroup %s", options.cgroup);
-	for (size_t i = 0; i < job->what.len; i++) /* a line, whatever is in it */
-		if ((unsigned char)job->what.p[i] < ' ')
-			job->what.p[i] = ' ';
-	if (job->what.len > TITLE) {
-		size_t len = TITLE;
-
-		while (len && ((unsigned char)job->what.p[len] & 0xc0) == 0x80)
-			len--;
-		job->what.p[len] = '\0';
-		job->what.len = len;
-		str_add(&job->what, "…");
+		launch_cut(&job->what);
+	} else {
+		launch_name(&job->what, rest, (pid_t)options.pid);
 	}
 }
 
@@ -130,26 +102,10 @@ static int start_recorder(struct job *job, struct err *err)
 /* With --json and --csv stdout is the result's alone, so what the command prints goes to stderr. */
 static int start_command(struct job *job, const struct opt_rest *rest, struct err *err)
 {
-	const char **argv = mem_zalloc(rest->n + 1, sizeof(*argv));
 	bool text = cli_format(&options.format) == CLI_TEXT;
-	struct child_spec spec = {
-		.argv = argv, .out = text ? STDOUT_FILENO : STDERR_FILENO, .err = STDERR_FILENO};
-	int file = -1, rc = 0;
 
-	memcpy(argv, rest->items, rest->n * sizeof(*argv));
-	if (options.output) {
-		file = open(options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (file < 0)
-			rc = err_errno(err, ERR_SYSTEM, errno, "--output: cannot write %s",
-				options.output);
-		spec.out = spec.err = file;
-	}
-	if (!rc)
-		rc = child_start(&job->child, &spec, err);
-	if (file >= 0)
-		close(file);
-	free(argv);
-	return rc;
+	return launch_start(
+		&job->child, rest, text ? STDOUT_FILENO : STDERR_FILENO, options.output, err);
 }
 
 /* True when there is nothing more to record. */
@@ -189,19 +145,6 @@ static void record(struct job *job)
 	}
 	recorder_stop(job->recorder, &job->recording);
 	live_watch_end(&live);
-}
-
-/* What is still there of a command is ended. */
-static void end_command(struct job *job)
-{
-	uint64_t until = clock_now_ns() + COURTESY_NS;
-
-	if (!job->runs)
-		return;
-	job->by_itself = job->child.ended && !atomic_load(job->cli->stop);
-	while (atomic_load(job->cli->stop) && job->child.left && clock_now_ns() < until)
-		child_wait(&job->child, LOOK_MS / 5);
-	child_end(&job->child, PATIENCE_NS);
 }
 
 /* ---- what came of it ---- */
@@ -287,13 +230,14 @@ static int watch_run(struct cli *cli, const struct opt_rest *rest, struct err *e
 	}
 	if (!rc) {
 		record(&job);
-		end_command(&job);
+		if (job.runs)
+			job.by_itself = launch_end(&job.child, cli->stop);
 		rc = conclude(&job, err);
 		if (!rc && job.by_itself)
 			rc = child_code(&job.child);
 	} else if (job.child.exec_errno) {
 		cli_note("%s", err->text); /* as a shell and time(1) have it */
-		rc = job.child.exec_errno == ENOENT ? 127 : 126;
+		rc = launch_code(&job.child);
 	}
 	recording_release(&job.recording);
 	str_release(&job.what);
