@@ -108,7 +108,7 @@ uint32_t look_process_node(struct sampler *s, struct subject *j)
 	j->node = profile_node(
 		s->profile, 0, profile_function(s->profile, PROFILE_PROCESS, name.p, "", 0), 0);
 	j->epoch = s->epoch;
-	places_clear(&j->places);
+	place_cache_clear(&j->places);
 	str_release(&name);
 	return j->node;
 }
@@ -182,7 +182,7 @@ uint32_t look_stack(
 	for (size_t i = same; i < n; i++) {
 		const struct python_frame *f = &t->frames[n - 1 - i];
 
-		node = places_node(&j->places, s->profile, node, f);
+		node = place_cache_node(&j->places, s->profile, node, f);
 		k->frames[i] = (struct known_frame){f->code, f->instruction, node};
 	}
 	k->n_frames = n;

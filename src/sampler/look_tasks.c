@@ -49,7 +49,7 @@ void look_tasks(struct sampler *s, struct subject *j, uint64_t now)
 		snprintf(name, sizeof(name), "%s (waiting)", t->name[0] ? t->name : "task");
 		node = look_task_node(s, j, look_process_node(s, j), name);
 		for (size_t f = t->n_frames; f-- > 0;)
-			node = places_node(&j->places, s->profile, node, &t->frames[f]);
+			node = place_cache_node(&j->places, s->profile, node, &t->frames[f]);
 		profile_add(s->profile, node, &w);
 	}
 }

@@ -6,7 +6,8 @@
 
 enum { FIRST_SLOTS = 256 };
 
-static size_t slot_of(const struct places *c, const struct python_code *code, int32_t instruction)
+static size_t slot_of(
+	const struct place_cache *c, const struct python_code *code, int32_t instruction)
 {
 	uint64_t h = ((uint64_t)(uintptr_t)code >> 4) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -14,7 +15,8 @@ static size_t slot_of(const struct places *c, const struct python_code *code, in
 	return (size_t)(h >> 32) & (c->cap - 1);
 }
 
-static struct place *find(struct places *c, const struct python_code *code, int32_t instruction)
+static struct place *find(
+	struct place_cache *c, const struct python_code *code, int32_t instruction)
 {
 	size_t i = slot_of(c, code, instruction);
 
@@ -24,9 +26,9 @@ static struct place *find(struct places *c, const struct python_code *code, int3
 	return &c->slots[i];
 }
 
-static void grow(struct places *c)
+static void grow(struct place_cache *c)
 {
-	struct places old = *c;
+	struct place_cache old = *c;
 
 	c->cap = old.cap ? old.cap * 2 : FIRST_SLOTS;
 	c->slots = mem_zalloc(c->cap, sizeof(*c->slots));
@@ -36,14 +38,14 @@ static void grow(struct places *c)
 	free(old.slots);
 }
 
-uint32_t places_node(
-	struct places *c, struct profile *p, uint32_t parent, const struct python_frame *frame)
+uint32_t place_cache_node(
+	struct place_cache *c, struct profile *p, uint32_t parent, const struct python_frame *frame)
 {
 	const struct python_code *code = frame->code;
 	struct place *place;
 
 	if (c->n >= PLACES)
-		places_clear(c);
+		place_cache_clear(c);
 	if (c->n * 2 >= c->cap)
 		grow(c);
 	place = find(c, code, frame->instruction);
@@ -59,15 +61,15 @@ uint32_t places_node(
 	return profile_node(p, parent, place->function, place->line);
 }
 
-void places_clear(struct places *c)
+void place_cache_clear(struct place_cache *c)
 {
 	if (c->n)
 		memset(c->slots, 0, c->cap * sizeof(*c->slots));
 	c->n = 0;
 }
 
-void places_release(struct places *c)
+void place_cache_release(struct place_cache *c)
 {
 	free(c->slots);
-	*c = (struct places){0};
+	*c = (struct place_cache){0};
 }

@@ -41,16 +41,16 @@ struct place {
 	uint32_t function;
 };
 
-struct places {
+struct place_cache {
 	struct place *slots; /* a power of two of them */
 	size_t n, cap;
 };
 
 /* The node of a frame below `parent`. */
-uint32_t places_node(
-	struct places *c, struct profile *p, uint32_t parent, const struct python_frame *frame);
-void places_clear(struct places *c);
-void places_release(struct places *c);
+uint32_t place_cache_node(struct place_cache *c, struct profile *p, uint32_t parent,
+	const struct python_frame *frame);
+void place_cache_clear(struct place_cache *c);
+void place_cache_release(struct place_cache *c);
 
 /* ---- states.c ---- */
 
@@ -117,7 +117,7 @@ struct subject {
 	struct known_thread **threads;
 	size_t n_threads, cap_threads, turn; /* turn: of which thread it is next to be asked */
 	size_t running, gil_held;            /* at the last look */
-	struct places places;
+	struct place_cache places;
 	unsigned epoch;
 	uint32_t node; /* PROFILE_PROCESS */
 	char command[COMMAND];

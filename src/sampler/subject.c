@@ -93,7 +93,7 @@ void subject_detach(struct sampler *s, struct subject *j)
 	j->running = j->gil_held = 0;
 	j->others_ns = j->tasks_ns = 0;
 	j->epoch = 0;
-	places_clear(&j->places); /* its code objects end with it */
+	place_cache_clear(&j->places); /* its code objects end with it */
 	python_detach(j->python);
 	native_detach(j->native);
 	j->python = NULL;
@@ -137,7 +137,7 @@ void subject_free(struct sampler *s, struct subject *j)
 	subject_detach(s, j);
 	free(j->threads);
 	free(j->others);
-	places_release(&j->places);
+	place_cache_release(&j->places);
 	free(j);
 }
 
