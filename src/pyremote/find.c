@@ -264,7 +264,8 @@ static enum python_why say_found(
 			"later",
 			pid, a->version, a->path);
 		return PYTHON_UNSUPPORTED;
-	case RUNTIME_FILE: return errno == ESTALE ? PYTHON_DENIED : PYTHON_UNSUPPORTED;
+	case RUNTIME_DENIED: return PYTHON_DENIED;
+	case RUNTIME_FILE: return PYTHON_UNSUPPORTED;
 	case RUNTIME_HIDDEN:
 	case RUNTIME_FOUND: break;
 	}
