@@ -1,6 +1,4 @@
-/* The relay, with real connections: the test is the client and the upstream, and sees each byte,
- * end and reset on both sides. Nothing is left running: the relay ends with the process of its
- * test. */
+/* The relay, with real connections: each byte, end and reset, and its process. */
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -19,269 +17,20 @@
 #include "base/rng.h"
 #include "net/sock.h"
 #include "proc/relay.h"
+#include "relay_ends.h"
 #include "unit.h"
 
-enum { UPSTREAMS = 3, WAIT_MS = 10000 };
-
-static struct err err;
-static struct relay *relay;
-static int listeners[UPSTREAMS];
-static char names[UPSTREAMS][SOCK_TEXT];
-static struct sock_address relay_at;
-
-struct pair {
-	int client, server;
-};
-
-/* ---- the two ends ---- */
-
-static void parse_address(const char *text, struct sock_address *out)
-{
-	char host[64];
-	const char *colon = strrchr(text, ':');
-	size_t n;
-
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	ck_assert_msg(!sock_resolve(host, colon + 1, out, 1, &n, &err), "%s", err.text);
-}
-
-static void wait_for(int fd, short events)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-
-	ck_assert_msg(poll(&p, 1, WAIT_MS) == 1, "nothing happened for %d ms", WAIT_MS);
-}
-
-/* A relay before so many upstreams, which listen. */
-static void start(size_t n)
-{
-	const char *list[UPSTREAMS + 1] = {0};
-	struct relay_spec spec = {.listen = "127.0.0.1:0", .upstreams = list, .seed = 7};
-
-	for (size_t i = 0; i < n; i++) {
-		listeners[i] = sock_listen("127.0.0.1:0", 4096, &err);
-		ck_assert_int_ge(listeners[i], 0);
-		list[i] = sock_local_text(listeners[i], names[i]);
-	}
-	ck_assert_msg(!relay_start(&relay, &spec, &err), "%s", err.text);
-	parse_address(relay_address(relay), &relay_at);
-}
-
-static void set(struct relay_shape shape)
-{
-	ck_assert_msg(!relay_set(relay, &shape, &err), "%s", err.text);
-}
-
-static struct relay_counts counts(void)
-{
-	struct relay_counts c;
-
-	relay_count(relay, &c);
-	return c;
-}
-
-static int connect_client(void)
-{
-	int fd = sock_connect(&relay_at);
-
-	ck_assert_int_ge(fd, 0);
-	wait_for(fd, POLLOUT);
-	ck_assert_int_eq(sock_error(fd), 0);
-	return fd;
-}
-
-static int accept_from(int listener)
-{
-	int fd;
-
-	wait_for(listener, POLLIN);
-	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	return fd;
-}
-
-static struct pair connect_pair(void)
-{
-	struct pair p = {.client = connect_client()};
-
-	p.server = accept_from(listeners[0]);
-	return p;
-}
-
-static void close_pair(struct pair p)
-{
-	close(p.client);
-	close(p.server);
-}
-
-static void put(int fd, const char *p, size_t len)
-{
-	while (len) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0) {
-			ck_assert_int_eq(errno, EAGAIN);
-			wait_for(fd, POLLOUT);
-			continue;
-		}
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
-static void get(int fd, char *p, size_t len)
-{
-	while (len) {
-		ssize_t n;
-
-		wait_for(fd, POLLIN);
-		n = recv(fd, p, len, 0);
-		ck_assert_msg(n > 0, "%zu bytes are missing: %s", len, strerror(n ? errno : 0));
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
-static void expect(int fd, const char *text)
-{
-	char got[64] = "";
-
-	get(fd, got, strlen(text));
-	ck_assert_str_eq(got, text);
-}
-
-/* 0 for an end, or the errno that comes instead of data. */
-static int end_of(int fd)
-{
-	char byte;
-	ssize_t n;
-
-	wait_for(fd, POLLIN);
-	n = recv(fd, &byte, 1, 0);
-	ck_assert_int_le(n, 0);
-	return n ? errno : 0;
-}
-
-static void reset(int fd)
-{
-	struct linger at_once = {.l_onoff = 1};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	close(fd);
-}
-
-static void wait_open(uint64_t n)
-{
-	uint64_t end = clock_now_ns() + WAIT_MS * NS_PER_MS;
-
-	while (counts().open != n) {
-		ck_assert_msg(clock_now_ns() < end, "%d are open", (int)counts().open);
-		clock_sleep_ns(NS_PER_MS / 5);
-	}
-}
-
-/* Nanoseconds of one question and its answer of one byte. */
-static uint64_t round_trip(struct pair p)
-{
-	uint64_t begin = clock_now_ns();
-	char byte;
-
-	put(p.client, "q", 1);
-	get(p.server, &byte, 1);
-	put(p.server, "a", 1);
-	get(p.client, &byte, 1);
-	return clock_now_ns() - begin;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* True delays of n round trips, one after the other, sorted. */
-static void measure_delays(struct pair p, uint64_t *out, size_t n)
-{
-	struct relay_counts before = counts(), after;
-
-	for (size_t i = 0; i < n; i++, before = after) {
-		round_trip(p);
-		after = counts();
-		ck_assert_uint_eq(after.pieces, before.pieces + 1);
-		out[i] = after.delay_ns - before.delay_ns;
-	}
-	qsort(out, n, sizeof(*out), compare);
-}
-
 /* ---- bytes and ends ---- */
-
-enum { PATTERN = 251 * 256 }; /* of a length that no buffer has */
-
-static const char *pattern(void)
-{
-	static char bytes[2 * PATTERN];
-	struct rng rng;
-
-	rng_seed(&rng, 1, 0);
-	for (size_t i = 0; i < PATTERN; i++)
-		bytes[i] = bytes[PATTERN + i] = (char)rng_next(&rng);
-	return bytes;
-}
-
-struct stream {
-	int from, to;
-	size_t written, read, bytes;
-};
-
-static void stream_some(struct stream *s, const char *bytes)
-{
-	static char buffer[PATTERN];
-	size_t left = s->bytes - s->written;
-	ssize_t n = send(s->from, bytes + s->written % PATTERN, left < PATTERN ? left : PATTERN,
-		MSG_NOSIGNAL);
-
-	ck_assert(n >= 0 || errno == EAGAIN);
-	s->written += n > 0 ? (size_t)n : 0;
-	n = recv(s->to, buffer, sizeof(buffer), 0);
-	ck_assert(n > 0 || (n < 0 && errno == EAGAIN));
-	if (n > 0) {
-		ck_assert(!memcmp(buffer, bytes + s->read % PATTERN, (size_t)n));
-		s->read += (size_t)n;
-	}
-}
-
-/* Both ways at once, as fast as it goes. */
-static void stream_both(struct pair p, size_t bytes)
-{
-	struct stream up = {.from = p.client, .to = p.server, .bytes = bytes};
-	struct stream down = {.from = p.server, .to = p.client, .bytes = bytes};
-	const char *text = pattern();
-
-	while (up.read < bytes || down.read < bytes) {
-		struct pollfd fds[] = {
-			{.fd = p.client, .events = POLLIN}, {.fd = p.server, .events = POLLIN}};
-
-		stream_some(&up, text);
-		stream_some(&down, text);
-		if (up.read < bytes || down.read < bytes) {
-			fds[0].events |= up.written < bytes ? POLLOUT : 0;
-			fds[1].events |= down.written < bytes ? POLLOUT : 0;
-			ck_assert_msg(poll(fds, 2, WAIT_MS) > 0, "%zu up and %zu down are here",
-				up.read, down.read);
-		}
-	}
-}
 
 /* The last bytes are here a moment before they are counted. */
 static void wait_counted(uint64_t up, uint64_t down)
 {
 	uint64_t end = clock_now_ns() + WAIT_MS * NS_PER_MS;
 
-	while (counts().bytes_up != up || counts().bytes_down != down) {
+	while (ends_counts().bytes_up != up || ends_counts().bytes_down != down) {
 		ck_assert_msg(clock_now_ns() < end, "counted %llu up, %llu down",
-			(unsigned long long)counts().bytes_up,
-			(unsigned long long)counts().bytes_down);
+			(unsigned long long)ends_counts().bytes_up,
+			(unsigned long long)ends_counts().bytes_down);
 		clock_sleep_ns(NS_PER_MS / 5);
 	}
 }
@@ -295,17 +44,17 @@ START_TEST(passes_on_every_byte)
 	struct relay_counts c;
 	struct pair p;
 
-	start(1);
+	ends_start(1);
 	for (size_t i = 0; i < sizeof(SHAPES) / sizeof(SHAPES[0]); i++) {
-		set(SHAPES[i]);
-		p = connect_pair();
-		stream_both(p, BYTES);
-		c = counts();
+		ends_set(SHAPES[i]);
+		p = ends_pair();
+		ends_stream_both(p, BYTES);
+		c = ends_counts();
 		ck_assert_uint_eq(c.accepted, i + 1);
 		ck_assert_uint_eq(c.open, 1);
 		wait_counted(BYTES * (i + 1), BYTES * (i + 1));
-		close_pair(p);
-		wait_open(0);
+		ends_close(p);
+		ends_wait_open(0);
 	}
 	ck_assert_uint_eq(relay_given(relay, 0), sizeof(SHAPES) / sizeof(SHAPES[0]));
 	ck_assert_uint_eq(relay_given(relay, 1), 0);
@@ -318,36 +67,36 @@ END_TEST
  * goes on. */
 START_TEST(passes_on_half_closes)
 {
-	start(1);
+	ends_start(1);
 	for (uint64_t delay_ns = 0; delay_ns < 2000000; delay_ns += 1000000) {
 		struct pair p;
 
-		set((struct relay_shape){.delay_ns = delay_ns});
-		p = connect_pair();
-		put(p.client, "all", 3);
+		ends_set((struct relay_shape){.delay_ns = delay_ns});
+		p = ends_pair();
+		ends_put(p.client, "all", 3);
 		shutdown(p.client, SHUT_WR);
-		expect(p.server, "all");
-		ck_assert_int_eq(end_of(p.server), 0);
-		put(p.server, "answer", 6);
+		ends_expect(p.server, "all");
+		ck_assert_int_eq(ends_end_of(p.server), 0);
+		ends_put(p.server, "answer", 6);
 		close(p.server);
-		expect(p.client, "answer");
-		ck_assert_int_eq(end_of(p.client), 0);
+		ends_expect(p.client, "answer");
+		ck_assert_int_eq(ends_end_of(p.client), 0);
 		close(p.client);
-		wait_open(0);
+		ends_wait_open(0);
 
-		p = connect_pair(); /* the other way round */
-		put(p.server, "first", 5);
+		p = ends_pair(); /* the other way round */
+		ends_put(p.server, "first", 5);
 		shutdown(p.server, SHUT_WR);
-		expect(p.client, "first");
-		ck_assert_int_eq(end_of(p.client), 0);
+		ends_expect(p.client, "first");
+		ck_assert_int_eq(ends_end_of(p.client), 0);
 		clock_sleep_ns(5 * NS_PER_MS);
-		put(p.client, "still", 5);
-		expect(p.server, "still");
-		ck_assert_uint_eq(counts().open, 1);
+		ends_put(p.client, "still", 5);
+		ends_expect(p.server, "still");
+		ck_assert_uint_eq(ends_counts().open, 1);
 		close(p.client);
-		ck_assert_int_eq(end_of(p.server), 0);
+		ck_assert_int_eq(ends_end_of(p.server), 0);
 		close(p.server);
-		wait_open(0);
+		ends_wait_open(0);
 	}
 	relay_stop(relay);
 }
@@ -355,35 +104,35 @@ END_TEST
 
 START_TEST(passes_on_resets)
 {
-	start(1);
+	ends_start(1);
 	for (uint64_t delay_ns = 0; delay_ns < 2000000; delay_ns += 1000000) {
 		struct pair p;
 
-		set((struct relay_shape){.delay_ns = delay_ns});
-		p = connect_pair();
-		put(p.client, "last", 4);
-		expect(p.server, "last");
-		reset(p.client);
-		ck_assert_int_eq(end_of(p.server), ECONNRESET);
+		ends_set((struct relay_shape){.delay_ns = delay_ns});
+		p = ends_pair();
+		ends_put(p.client, "last", 4);
+		ends_expect(p.server, "last");
+		ends_reset(p.client);
+		ck_assert_int_eq(ends_end_of(p.server), ECONNRESET);
 		close(p.server);
-		wait_open(0);
+		ends_wait_open(0);
 
-		p = connect_pair(); /* an upstream that dies: what it had said comes first */
-		put(p.server, "dying", 5);
-		wait_for(p.client, POLLIN);
-		reset(p.server);
-		expect(p.client, "dying");
-		ck_assert_int_eq(end_of(p.client), ECONNRESET);
+		p = ends_pair(); /* an upstream that dies: what it had said comes first */
+		ends_put(p.server, "dying", 5);
+		ends_wait(p.client, POLLIN);
+		ends_reset(p.server);
+		ends_expect(p.client, "dying");
+		ck_assert_int_eq(ends_end_of(p.client), ECONNRESET);
 		close(p.client);
-		wait_open(0);
+		ends_wait_open(0);
 
-		p = connect_pair(); /* it dies while it is being sent to */
-		put(p.client, "unread", 6);
-		wait_for(p.server, POLLIN);
+		p = ends_pair(); /* it dies while it is being sent to */
+		ends_put(p.client, "unread", 6);
+		ends_wait(p.server, POLLIN);
 		close(p.server); /* unread data makes it a reset */
-		ck_assert_int_eq(end_of(p.client), ECONNRESET);
+		ck_assert_int_eq(ends_end_of(p.client), ECONNRESET);
 		close(p.client);
-		wait_open(0);
+		ends_wait_open(0);
 	}
 	relay_stop(relay);
 }
@@ -396,20 +145,20 @@ START_TEST(passes_on_an_answer_before_the_end)
 	struct pair p;
 	ssize_t n;
 
-	start(1);
-	p = connect_pair();
-	put(p.client, body, 1000);
-	get(p.server, body, 1000);
-	put(p.server, "too big", 7);
-	wait_for(p.client, POLLIN);
+	ends_start(1);
+	p = ends_pair();
+	ends_put(p.client, body, 1000);
+	ends_get(p.server, body, 1000);
+	ends_put(p.server, "too big", 7);
+	ends_wait(p.client, POLLIN);
 	close(p.server);
 	while ((n = send(p.client, body, 300000, MSG_NOSIGNAL)) > 0)
 		clock_sleep_ns(NS_PER_MS);
 	/* a real reset, where one came first, takes the answer along on some systems: not here */
-	get(p.client, got, 7);
+	ends_get(p.client, got, 7);
 	ck_assert_str_eq(got, "too big");
 	close(p.client);
-	wait_open(0);
+	ends_wait_open(0);
 	free(body);
 	relay_stop(relay);
 }
@@ -443,9 +192,9 @@ START_TEST(keeps_no_more_than_its_buffer)
 	char *chunk = mem_zalloc(1, 65536);
 	struct pair p[N];
 
-	start(1);
+	ends_start(1);
 	for (int i = 0; i < N; i++)
-		p[i] = connect_pair();
+		p[i] = ends_pair();
 	before = resident_bytes(relay_pid(relay));
 	for (int idle = 0; idle < 100; idle++) {
 		for (int i = 0; i < N; i++) {
@@ -464,225 +213,25 @@ START_TEST(keeps_no_more_than_its_buffer)
 		for (size_t left = sent[i]; left;) {
 			size_t len = left < 65536 ? left : 65536;
 
-			get(p[i].server, chunk, len);
+			ends_get(p[i].server, chunk, len);
 			left -= len;
 		}
 	}
 	wait_counted(all, 0);
 	for (int i = 0; i < N; i++)
-		close_pair(p[i]);
-	wait_open(0);
+		ends_close(p[i]);
+	ends_wait_open(0);
 	/* a client that resets while its direction is full is gone for the upstream, too */
-	p[0] = connect_pair();
+	p[0] = ends_pair();
 	for (int idle = 0; idle < 50; idle++) {
 		if (send(p[0].client, chunk, 65536, MSG_NOSIGNAL) > 0)
 			idle = 0;
 		clock_sleep_ns(NS_PER_MS / 2);
 	}
-	reset(p[0].client);
-	wait_open(0);
+	ends_reset(p[0].client);
+	ends_wait_open(0);
 	close(p[0].server);
 	free(chunk);
-	relay_stop(relay);
-}
-END_TEST
-
-/* ---- delays ---- */
-
-/* Never early; and late by less than 300 µs in the better half of 200: what is polled before the
- * moment (60 µs) makes it a few, and a core that somebody else has is late more often than not only
- * if it is taken more than half of the time. */
-START_TEST(delays_by_what_it_was_told)
-{
-	enum { N = 200 };
-	static const uint64_t DELAYS[] = {200000, 2000000};
-	uint64_t delays[N];
-	struct pair p;
-
-	start(1);
-	p = connect_pair();
-	round_trip(p);
-	ck_assert_uint_eq(counts().pieces, 0); /* without a delay, none was delayed */
-	for (size_t i = 0; i < 2; i++) {
-		set((struct relay_shape){.delay_ns = DELAYS[i]});
-		ck_assert_uint_ge(round_trip(p), DELAYS[i]);
-		measure_delays(p, delays, N);
-		ck_assert_uint_ge(delays[0], DELAYS[i]);
-		ck_assert_uint_lt(delays[N / 2], DELAYS[i] + 300000);
-	}
-	close_pair(p);
-	relay_stop(relay);
-}
-END_TEST
-
-/* How many are below; late ones count as if they were not, so `limit` is what the delay may be late
- * by, too. */
-static size_t n_below(const uint64_t *values, size_t n, uint64_t limit)
-{
-	size_t below = 0;
-
-	for (size_t i = 0; i < n; i++)
-		below += values[i] < limit;
-	return below;
-}
-
-/* 3 ms ± 2 ms: a quarter is below 2 ms, and all are within. Binomial bounds of 4.75 standard
- * deviations (one in a million); a piece may be late by 0.3 ms where lateness counts. */
-START_TEST(jitters_uniformly)
-{
-	enum { N = 240 };
-	double sd = sqrt(N * .25 * .75);
-	uint64_t delays[N];
-	struct pair p;
-
-	start(1);
-	set((struct relay_shape){.delay_ns = 3 * NS_PER_MS, .jitter_ns = 2 * NS_PER_MS});
-	p = connect_pair();
-	measure_delays(p, delays, N);
-	ck_assert_uint_ge(delays[0], 1 * NS_PER_MS);
-	ck_assert_uint_lt(delays[N / 2], 5 * NS_PER_MS);
-	ck_assert_double_lt((double)n_below(delays, N, 2 * NS_PER_MS), N * .25 + 4.75 * sd);
-	ck_assert_double_gt((double)n_below(delays, N, 2300000), N * .25 - 4.75 * sd);
-	ck_assert_double_lt((double)n_below(delays, N, 4 * NS_PER_MS), N * .75 + 4.75 * sd);
-	ck_assert_double_gt((double)n_below(delays, N, 4300000), N * .75 - 4.75 * sd);
-	/* more jitter than delay: what would be below 0 is 0, here in half of all cases */
-	set((struct relay_shape){.jitter_ns = NS_PER_MS});
-	measure_delays(p, delays, N);
-	sd = sqrt(N * .25);
-	ck_assert_double_gt((double)n_below(delays, N, 300000), N * .5 - 4.75 * sd);
-	ck_assert_double_lt((double)n_below(delays, N, 300000), N * .65 + 4.75 * sd);
-	close_pair(p);
-	relay_stop(relay);
-}
-END_TEST
-
-/* Median 2 ms, sigma 0.5: 15.87 % are below 2 ms · exp(−0.5) and above 2 ms · exp(0.5). */
-START_TEST(varies_lognormally)
-{
-	enum { N = 240 };
-	static const struct {
-		double z, share;
-	} AT[] = {{-1, .158655}, {0, .5}, {1, .841345}};
-	uint64_t delays[N];
-	struct pair p;
-
-	start(1);
-	set((struct relay_shape){.delay_ns = 2 * NS_PER_MS, .sigma = .5});
-	p = connect_pair();
-	measure_delays(p, delays, N);
-	for (size_t i = 0; i < 3; i++) {
-		double q = 2e6 * exp(.5 * AT[i].z), share = AT[i].share;
-		double slack = 4.75 * sqrt(N * share * (1 - share));
-
-		ck_assert_double_lt((double)n_below(delays, N, (uint64_t)q), N * share + slack);
-		ck_assert_double_gt(
-			(double)n_below(delays, N, (uint64_t)q + 300000), N * share - slack);
-	}
-	close_pair(p);
-	relay_stop(relay);
-}
-END_TEST
-
-/* An answer of many pieces is late by one delay. With a median of 20 ms and sigma 0.8, one draw is
- * above 20 ms · exp(0.8 · 0.674) = 34.3 ms in a quarter of the cases; the longest of four (which a
- * relay that reads 64 KiB at a time makes of 200,000 bytes at the least) in 1 − 0.75⁴ = 68 %. That
- * more than half of 60 are above has a chance of 1e-5 with one draw. */
-START_TEST(draws_one_delay_an_answer)
-{
-	enum { N = 60, ANSWER = 200000, PART = 20000 };
-	char *answer = mem_zalloc(1, ANSWER), byte;
-	uint64_t times[N];
-	struct pair p;
-
-	start(1);
-	set((struct relay_shape){.delay_ns = 20 * NS_PER_MS, .sigma = .8});
-	p = connect_pair();
-	for (int i = 0; i < N; i++) {
-		uint64_t begin;
-
-		put(p.client, "q", 1);
-		get(p.server, &byte, 1);
-		begin = clock_now_ns();
-		for (int sent = 0; sent < ANSWER; sent += PART)
-			put(p.server, answer, PART);
-		get(p.client, answer, ANSWER);
-		times[i] = clock_now_ns() - begin;
-	}
-	qsort(times, N, sizeof(*times), compare);
-	ck_assert_uint_ge(counts().pieces, 4 * N);
-	ck_assert_uint_lt(times[N / 2], 34300000);
-	close_pair(p);
-	free(answer);
-	relay_stop(relay);
-}
-END_TEST
-
-/* The way there is not delayed, and a setting is for pieces from now on: what waits keeps its
- * moment, and what comes after it does not overtake it. */
-START_TEST(changes_while_it_runs)
-{
-	struct pair p;
-	uint64_t begin;
-
-	start(1);
-	set((struct relay_shape){.delay_ns = 400 * NS_PER_MS});
-	p = connect_pair();
-	begin = clock_now_ns();
-	put(p.client, "up", 2);
-	expect(p.server, "up");
-	ck_assert_uint_lt(clock_now_ns() - begin, 400 * NS_PER_MS);
-	begin = clock_now_ns();
-	put(p.server, "first", 5);
-	clock_sleep_ns(100 * NS_PER_MS); /* so that the relay has it */
-	set((struct relay_shape){0});
-	put(p.server, "second", 6);
-	expect(p.client, "firstsecond");
-	ck_assert_uint_ge(clock_now_ns() - begin, 400 * NS_PER_MS);
-	ck_assert_uint_eq(counts().pieces, 1);
-	begin = clock_now_ns();
-	round_trip(p);
-	ck_assert_uint_lt(clock_now_ns() - begin, 400 * NS_PER_MS);
-	for (uint64_t i = 0; i < 200; i++)
-		set((struct relay_shape){.delay_ns = i});
-	close_pair(p);
-	relay_stop(relay);
-}
-END_TEST
-
-/* 2 MB/s: never more than the rate and one bucket (10 ms); the other direction has a bucket of its
- * own. Where somebody else had the core, the bucket makes up for 10 ms: twice the time is far off.
- */
-START_TEST(limits_bandwidth)
-{
-	enum { BYTES = 600000, RATE = 2000000 };
-	double least_s = (BYTES - RATE * .01) / RATE, s;
-	uint64_t begin;
-	struct pair p;
-
-	start(1);
-	set((struct relay_shape){.bytes_per_second = RATE});
-	p = connect_pair();
-	begin = clock_now_ns();
-	stream_both(p, BYTES);
-	s = (double)(clock_now_ns() - begin) / 1e9;
-	ck_assert_double_ge(s, least_s);
-	ck_assert_double_lt(s, 10 * least_s);
-	/* what waits for a slow line goes at once when it is no longer slow */
-	set((struct relay_shape){.bytes_per_second = 1000});
-	for (int i = 0; i < 20; i++)
-		put(p.client,
-			"0123456789012345678901234567890123456789012345678901234567890123456"
-			"78901234567890123456789012345678",
-			100);
-	begin = clock_now_ns();
-	set((struct relay_shape){0});
-	for (int i = 0; i < 20; i++) {
-		char part[100];
-
-		get(p.server, part, sizeof(part));
-	}
-	ck_assert_uint_lt(clock_now_ns() - begin, 500 * NS_PER_MS);
-	close_pair(p);
 	relay_stop(relay);
 }
 END_TEST
@@ -695,32 +244,32 @@ START_TEST(drops_a_share)
 	enum { N = 400 };
 	uint64_t dropped = 0;
 
-	start(1);
-	set((struct relay_shape){.drop = .3});
+	ends_start(1);
+	ends_set((struct relay_shape){.drop = .3});
 	for (int i = 0; i < N; i++) {
 		int fd = sock_connect(&relay_at);
 
 		ck_assert_int_ge(fd, 0);
 		close(fd);
 	}
-	while (counts().accepted < N)
+	while (ends_counts().accepted < N)
 		clock_sleep_ns(NS_PER_MS);
-	for (int i = 0; i < N && counts().dropped + (uint64_t)i < N; i++)
-		close(accept_from(listeners[0]));
-	wait_open(0);
-	dropped = counts().dropped;
-	ck_assert_uint_eq(counts().accepted, N);
+	for (int i = 0; i < N && ends_counts().dropped + (uint64_t)i < N; i++)
+		close(ends_accept(listeners[0]));
+	ends_wait_open(0);
+	dropped = ends_counts().dropped;
+	ck_assert_uint_eq(ends_counts().accepted, N);
 	ck_assert_uint_eq(relay_given(relay, 0), N - dropped);
 	ck_assert_double_lt(fabs((double)dropped - N * .3), 4.75 * sqrt(N * .3 * .7));
-	set((struct relay_shape){.drop = 1});
+	ends_set((struct relay_shape){.drop = 1});
 	for (int i = 0; i < 20; i++) {
 		int fd = sock_connect(&relay_at);
 
-		wait_for(fd, POLLIN);
-		ck_assert_int_eq(end_of(fd), ECONNRESET);
+		ends_wait(fd, POLLIN);
+		ck_assert_int_eq(ends_end_of(fd), ECONNRESET);
 		close(fd);
 	}
-	ck_assert_uint_eq(counts().dropped, dropped + 20);
+	ck_assert_uint_eq(ends_counts().dropped, dropped + 20);
 	relay_stop(relay);
 }
 END_TEST
@@ -730,7 +279,7 @@ static void expect_refused(void)
 	int fd = sock_connect(&relay_at);
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(end_of(fd), ECONNRESET);
+	ck_assert_int_eq(ends_end_of(fd), ECONNRESET);
 	close(fd);
 }
 
@@ -738,24 +287,24 @@ START_TEST(goes_round_its_upstreams)
 {
 	int clients[12], servers[12];
 
-	start(3);
+	ends_start(3);
 	for (int i = 0; i < 12; i++) {
-		clients[i] = connect_client();
-		servers[i] = accept_from(listeners[i % 3]);
-		round_trip((struct pair){clients[i], servers[i]});
+		clients[i] = ends_client();
+		servers[i] = ends_accept(listeners[i % 3]);
+		ends_round_trip((struct pair){clients[i], servers[i]});
 	}
 	for (size_t i = 0; i < 3; i++)
 		ck_assert_uint_eq(relay_given(relay, i), 4);
-	ck_assert_uint_eq(counts().open, 12);
+	ck_assert_uint_eq(ends_counts().open, 12);
 	for (int i = 0; i < 12; i++)
-		close_pair((struct pair){clients[i], servers[i]});
-	wait_open(0);
+		ends_close((struct pair){clients[i], servers[i]});
+	ends_wait_open(0);
 	/* one is gone: the next has its turns; two are: every third connection finds one only */
 	close(listeners[0]);
 	for (int i = 0; i < 3; i++) {
-		clients[i] = connect_client();
-		servers[i] = accept_from(listeners[i == 2 ? 2 : 1]);
-		round_trip((struct pair){clients[i], servers[i]});
+		clients[i] = ends_client();
+		servers[i] = ends_accept(listeners[i == 2 ? 2 : 1]);
+		ends_round_trip((struct pair){clients[i], servers[i]});
 	}
 	ck_assert_uint_eq(relay_given(relay, 0), 4);
 	ck_assert_uint_eq(relay_given(relay, 1), 6);
@@ -764,10 +313,10 @@ START_TEST(goes_round_its_upstreams)
 	ck_assert_ptr_nonnull(strstr(err.text, names[0]));
 	close(listeners[1]);
 	expect_refused();
-	ck_assert_uint_eq(counts().refused, 1);
-	ck_assert_uint_eq(counts().accepted, 16);
+	ck_assert_uint_eq(ends_counts().refused, 1);
+	ck_assert_uint_eq(ends_counts().accepted, 16);
 	for (int i = 0; i < 3; i++)
-		close_pair((struct pair){clients[i], servers[i]});
+		ends_close((struct pair){clients[i], servers[i]});
 	relay_stop(relay);
 }
 END_TEST
@@ -776,23 +325,23 @@ START_TEST(upstream_may_come_and_go)
 {
 	struct pair p;
 
-	start(1);
+	ends_start(1);
 	ck_assert_msg(!relay_check(relay, &err), "%s", err.text);
-	close(accept_from(listeners[0])); /* the check's own */
-	p = connect_pair();
+	close(ends_accept(listeners[0])); /* the check's own */
+	p = ends_pair();
 	close(listeners[0]);
 	expect_refused();
 	expect_refused();
-	ck_assert_uint_eq(counts().refused, 2);
+	ck_assert_uint_eq(ends_counts().refused, 2);
 	ck_assert_int_eq(relay_check(relay, &err), -ERR_SERVICE);
 	ck_assert_ptr_nonnull(strstr(err.text, names[0]));
-	round_trip(p);
+	ends_round_trip(p);
 	listeners[0] = sock_listen(names[0], 16, &err);
 	ck_assert_int_ge(listeners[0], 0);
-	close_pair(p);
-	p = connect_pair();
-	round_trip(p);
-	close_pair(p);
+	ends_close(p);
+	p = ends_pair();
+	ends_round_trip(p);
+	ends_close(p);
 	relay_stop(relay);
 }
 END_TEST
@@ -804,20 +353,20 @@ START_TEST(leaves_an_upstream_that_hangs)
 	int waiting[8], client, server;
 	struct sock_address hung;
 
-	start(2);
+	ends_start(2);
 	ck_assert(!listen(listeners[0], 0)); /* makes its queue one long */
-	parse_address(names[0], &hung);
+	ends_address(names[0], &hung);
 	for (int i = 0; i < 8; i++)
 		waiting[i] = sock_connect(&hung);
-	client = connect_client();
-	put(client, "q", 1);
-	server = accept_from(listeners[1]);
-	expect(server, "q");
+	client = ends_client();
+	ends_put(client, "q", 1);
+	server = ends_accept(listeners[1]);
+	ends_expect(server, "q");
 	ck_assert_uint_eq(relay_given(relay, 0), 0);
 	ck_assert_uint_eq(relay_given(relay, 1), 1);
 	for (int i = 0; i < 8; i++)
 		close(waiting[i]);
-	close_pair((struct pair){client, server});
+	ends_close((struct pair){client, server});
 	relay_stop(relay);
 }
 END_TEST
@@ -838,15 +387,15 @@ START_TEST(tries_each_address_of_a_name)
 	sock_local_text(listeners[0], names[0]);
 	snprintf(name, sizeof(name), "localhost%s", strrchr(names[0], ':'));
 	ck_assert_msg(!relay_start(&relay, &spec, &err), "%s", err.text);
-	parse_address(relay_address(relay), &relay_at);
+	ends_address(relay_address(relay), &relay_at);
 	ck_assert_msg(!relay_check(relay, &err), "%s", err.text);
-	close(accept_from(listeners[0]));
+	close(ends_accept(listeners[0]));
 	for (int i = 0; i < 3; i++) {
-		p = connect_pair();
-		round_trip(p);
-		close_pair(p);
+		p = ends_pair();
+		ends_round_trip(p);
+		ends_close(p);
 	}
-	ck_assert_uint_eq(counts().refused, 0);
+	ck_assert_uint_eq(ends_counts().refused, 0);
 	relay_stop(relay);
 }
 END_TEST
@@ -858,24 +407,24 @@ START_TEST(outlives_a_lack_of_descriptors)
 	int clients[20];
 	struct pair p;
 
-	start(1);
-	set((struct relay_shape){0});
+	ends_start(1);
+	ends_set((struct relay_shape){0});
 	ck_assert(!prlimit(relay_pid(relay), RLIMIT_NOFILE, &few, NULL));
 	for (int i = 0; i < 20; i++)
-		clients[i] = connect_client(); /* the kernel takes them */
+		clients[i] = ends_client(); /* the kernel takes them */
 	clock_sleep_ns(50 * NS_PER_MS);
-	ck_assert_uint_le(counts().open, 5);
+	ck_assert_uint_le(ends_counts().open, 5);
 	for (int i = 0; i < 20; i++)
 		close(clients[i]);
 	ck_assert(!prlimit(relay_pid(relay), RLIMIT_NOFILE, &many, NULL));
-	while (counts().accepted < 20)
+	while (ends_counts().accepted < 20)
 		clock_sleep_ns(NS_PER_MS);
-	for (uint64_t i = 20 - counts().refused; i; i--)
-		close(accept_from(listeners[0]));
-	wait_open(0);
-	p = connect_pair();
-	round_trip(p);
-	close_pair(p);
+	for (uint64_t i = 20 - ends_counts().refused; i; i--)
+		close(ends_accept(listeners[0]));
+	ends_wait_open(0);
+	p = ends_pair();
+	ends_round_trip(p);
+	ends_close(p);
 	relay_stop(relay);
 }
 END_TEST
@@ -892,7 +441,7 @@ static void do_anything(struct rng *rng, int *fd)
 		*fd = -1;
 		break;
 	case 2:
-		reset(*fd);
+		ends_reset(*fd);
 		*fd = -1;
 		break;
 	case 3:
@@ -923,19 +472,19 @@ START_TEST(survives_anything)
 	struct rng rng;
 
 	rng_seed(&rng, 4, 0);
-	start(1);
+	ends_start(1);
 	for (int i = 0; i < N; i++)
 		p[i] = (struct pair){-1, -1};
 	for (int step = 0; step < STEPS; step++) {
 		struct pair *one = &p[rng_below(&rng, N)];
 
 		if (step % 100 == 0)
-			set((struct relay_shape){.delay_ns = rng_below(&rng, 3) * 100000,
+			ends_set((struct relay_shape){.delay_ns = rng_below(&rng, 3) * 100000,
 				.jitter_ns = rng_below(&rng, 2) * 200000,
 				.sigma = (double)rng_below(&rng, 2),
 				.bytes_per_second = rng_below(&rng, 2) * 100000000});
 		if (one->client < 0 && one->server < 0)
-			*one = connect_pair();
+			*one = ends_pair();
 		else if (rng_below(&rng, 40) == 0)
 			close_rest(one);
 		else if (one->client >= 0 && (one->server < 0 || rng_below(&rng, 2)))
@@ -945,12 +494,12 @@ START_TEST(survives_anything)
 	}
 	for (int i = 0; i < N; i++)
 		close_rest(&p[i]);
-	wait_open(0);
-	p[0] = connect_pair();
-	round_trip(p[0]);
+	ends_wait_open(0);
+	p[0] = ends_pair();
+	ends_round_trip(p[0]);
 	close_rest(&p[0]);
 	ck_assert_msg(!relay_check(relay, &err), "%s", err.text);
-	ck_assert_uint_eq(counts().refused, 0);
+	ck_assert_uint_eq(ends_counts().refused, 0);
 	relay_stop(relay);
 }
 END_TEST
@@ -962,25 +511,25 @@ START_TEST(holds_five_thousand)
 	char byte;
 
 	ck_assert_msg(!sock_make_room(2 * N + 100, "this test", &err), "%s", err.text);
-	start(1);
-	set((struct relay_shape){.delay_ns = NS_PER_MS});
+	ends_start(1);
+	ends_set((struct relay_shape){.delay_ns = NS_PER_MS});
 	for (int i = 0; i < N; i++)
-		p[i] = connect_pair();
-	ck_assert_uint_eq(counts().open, N);
+		p[i] = ends_pair();
+	ck_assert_uint_eq(ends_counts().open, N);
 	for (int i = 0; i < N; i++)
-		put(p[i].client, "q", 1);
+		ends_put(p[i].client, "q", 1);
 	for (int i = 0; i < N; i++) {
-		get(p[i].server, &byte, 1);
-		put(p[i].server, "a", 1);
+		ends_get(p[i].server, &byte, 1);
+		ends_put(p[i].server, "a", 1);
 	}
 	for (int i = 0; i < N; i++)
-		get(p[i].client, &byte, 1);
+		ends_get(p[i].client, &byte, 1);
 	wait_counted(N, N);
-	ck_assert_uint_eq(counts().pieces, N);
+	ck_assert_uint_eq(ends_counts().pieces, N);
 	for (int i = 0; i < N; i++)
-		close_pair(p[i]);
-	wait_open(0);
-	ck_assert_uint_eq(counts().refused, 0);
+		ends_close(p[i]);
+	ends_wait_open(0);
+	ck_assert_uint_eq(ends_counts().refused, 0);
 	ck_assert_msg(!relay_check(relay, &err), "%s", err.text);
 	relay_stop(relay);
 }
@@ -1009,7 +558,7 @@ START_TEST(says_what_it_cannot_do)
 	spec.upstreams = none;
 	ck_assert_int_eq(relay_start(&second, &spec, &err), -ERR_USAGE);
 	spec.upstreams = upstreams;
-	start(1);
+	ends_start(1);
 	spec.listen = relay_address(relay);
 	ck_assert_int_eq(relay_start(&second, &spec, &err), -ERR_BUSY);
 	snprintf(who, sizeof(who), "process %d ", (int)relay_pid(relay));
@@ -1030,7 +579,7 @@ START_TEST(refuses_impossible_shapes)
 		{.sigma = -1}, {.sigma = NAN}, {.sigma = 100}, {.delay_ns = UINT64_MAX},
 		{.jitter_ns = 3600 * NS_PER_S}};
 
-	start(1);
+	ends_start(1);
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
 		ck_assert_int_eq(relay_set(relay, &BAD[i], &err), -ERR_USAGE);
 	relay_stop(relay);
@@ -1041,10 +590,10 @@ START_TEST(says_that_it_was_killed)
 {
 	struct relay_shape shape = {0};
 
-	start(1);
+	ends_start(1);
 	kill(relay_pid(relay), SIGTERM); /* not culprit's way: not heard */
 	kill(relay_pid(relay), SIGINT);
-	set(shape);
+	ends_set(shape);
 	kill(relay_pid(relay), SIGKILL);
 	clock_sleep_ns(50 * NS_PER_MS);
 	ck_assert_int_eq(relay_set(relay, &shape, &err), -ERR_SERVICE);
@@ -1066,8 +615,8 @@ START_TEST(inherits_no_descriptor)
 
 	for (int i = 0; i < 20; i++)
 		ck_assert_int_ge(dup(1), 0);
-	start(1);
-	set((struct relay_shape){0}); /* so it has settled */
+	ends_start(1);
+	ends_set((struct relay_shape){0}); /* so it has settled */
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)relay_pid(relay));
 	folder = opendir(path);
 	ck_assert_ptr_nonnull(folder);
@@ -1091,9 +640,9 @@ START_TEST(ends_with_culprit)
 	ck_assert(!pipe(told));
 	culprit = fork();
 	if (!culprit) {
-		start(1);
-		p = connect_pair();
-		round_trip(p);
+		ends_start(1);
+		p = ends_pair();
+		ends_round_trip(p);
 		child = relay_pid(relay);
 		if (write(told[1], &child, sizeof(child)) != sizeof(child))
 			_exit(1);
@@ -1113,9 +662,7 @@ START_TEST(ends_with_culprit)
 END_TEST
 
 UNIT_MAIN("relay", passes_on_every_byte, passes_on_half_closes, passes_on_resets,
-	passes_on_an_answer_before_the_end, keeps_no_more_than_its_buffer,
-	delays_by_what_it_was_told, jitters_uniformly, varies_lognormally,
-	draws_one_delay_an_answer, changes_while_it_runs, limits_bandwidth, drops_a_share,
+	passes_on_an_answer_before_the_end, keeps_no_more_than_its_buffer, drops_a_share,
 	goes_round_its_upstreams, upstream_may_come_and_go, leaves_an_upstream_that_hangs,
 	tries_each_address_of_a_name, outlives_a_lack_of_descriptors, survives_anything,
 	holds_five_thousand, says_what_it_cannot_do, refuses_impossible_shapes,
