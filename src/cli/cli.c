@@ -28,8 +28,11 @@ enum cli_format cli_format(const struct cli_format_options *o)
 
 void cli_print(const char *text)
 {
-	size_t len = strlen(text);
+	cli_print_bytes(text, strlen(text));
+}
 
+void cli_print_bytes(const char *text, size_t len)
+{
 	while (len) {
 		ssize_t n = write(STDOUT_FILENO, text, len);
 

@@ -51,6 +51,7 @@ struct cmd {
 	X(rank)                                                                                    \
 	X(load)                                                                                    \
 	X(watch)                                                                                   \
+	X(profile)                                                                                 \
 	X(lab)                                                                                     \
 	X(runs)                                                                                    \
 	X(show)                                                                                    \
@@ -81,6 +82,7 @@ enum cli_format cli_format(const struct cli_format_options *o);
 
 /* stdout: whole text at once; a closed pipe ends the program quietly. */
 void cli_print(const char *text);
+void cli_print_bytes(const char *bytes, size_t len);
 void cli_print_json(const json_t *value);
 
 /* stderr: one line, "culprit: " before it. */

@@ -1,11 +1,13 @@
 /* culprit export: a stored run for other tools. */
 #include "cli/cli.h"
 #include "cli/stored.h"
+#include "profile/formats.h"
 
 static struct export_options {
 	struct cli_format_options format;
 	bool html;
-} options;
+	int write; /* enum profile_format; −1: none */
+} options = {.write = -1};
 
 static const struct opt EXPORT_OPTIONS[] = {
 	{0, "csv", OPT_FLAG, offsetof(struct export_options, format.csv), NULL,
@@ -15,7 +17,10 @@ static const struct opt EXPORT_OPTIONS[] = {
 	{0, "json", OPT_FLAG, offsetof(struct export_options, format.json), NULL,
 		"everything that is known of it", 0, 0, NULL},
 	{0, "html", OPT_FLAG, offsetof(struct export_options, html), NULL,
-		"the report of a load, a recording, a study or a ranking, one file", 0, 0, NULL},
+		"the report of a load, a recording, a profile, a study or a ranking, one file", 0,
+		0, NULL},
+	{0, "format", OPT_CHOICE, offsetof(struct export_options, write), NULL,
+		"its profile for another tool", 0, 0, PROFILE_FORMAT_WORDS},
 	{0}};
 
 static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *err)
@@ -24,16 +29,20 @@ static int export_run(struct cli *cli, const struct opt_rest *rest, struct err *
 	struct str text = STR_INIT;
 	int rc = 0;
 
-	if (options.format.json + options.format.csv + options.html != 1)
+	if (options.format.json + options.format.csv + options.html + (options.write >= 0) != 1)
 		return err_set(err, ERR_USAGE,
 			"say which form: --csv for its rows, --json for all of it, --html for its "
-			"report");
+			"report, --format for a profile");
 	rc = stored_read(cli, rest->items[0], &stored, err);
 	if (!rc && options.format.json) {
 		json_t *whole = stored_json(&stored);
 
 		cli_print_json(whole);
 		json_decref(whole);
+	} else if (!rc && options.write >= 0) {
+		rc = stored_profile_export(stored.store, &stored.run, options.write, &text, err);
+		if (!rc)
+			cli_print_bytes(str_text(&text), text.len);
 	} else if (!rc) {
 		rc = options.html ? stored_html(&stored, &text, err)
 				  : stored_csv(&stored, &text, err);

@@ -6,14 +6,16 @@
 static struct show_options {
 	struct cli_format_options format;
 	const char *html;
-} options;
+	struct profile_view_options view;
+} options = {.view = {.clock = -1}};
 
 static const struct opt SHOW_OPTIONS[] = {
 	{0, "json", OPT_FLAG, offsetof(struct show_options, format.json), NULL,
 		"print the whole run as JSON, as `export --json` does", 0, 0, NULL},
 	{0, "html", OPT_TEXT, offsetof(struct show_options, html), "FILE",
-		"write the HTML report of a load, a recording, a study or a ranking again", 0, 0,
-		NULL},
+		"write the HTML report of a load, a recording, a profile, a study or a ranking "
+		"again",
+		0, 0, NULL},
 	{0}};
 
 static int show_run(struct cli *cli, const struct opt_rest *rest, struct err *err)
@@ -36,7 +38,7 @@ static int show_run(struct cli *cli, const struct opt_rest *rest, struct err *er
 		if (!rc)
 			cli_note("the report is %s", options.html);
 	} else {
-		rc = stored_text(&stored, &cli->out, &text, err);
+		rc = stored_text(&stored, &options.view, &cli->out, &text, err);
 		if (!rc)
 			cli_print(str_text(&text));
 	}
@@ -51,12 +53,14 @@ const struct cmd cmd_show = {
 	.arguments = "[RUN]",
 	.summary = "show a stored run again",
 	.about = "Shows a stored run as it was printed when it ended: the ranking of a study, the "
-		 "summary of a load or a recording. RUN is its number as `culprit runs` lists it; "
+		 "summary of a load or a recording, the tree of a profile, which can be looked at "
+		 "in other ways. RUN is its number as `culprit runs` lists it; "
 		 "without one, the "
 		 "newest run is shown.",
 	.examples = (const char *const[]){"culprit show 7", "show run 7",
 		"culprit show 7 --html r.html", "write its HTML report", NULL},
-	.sections = (const struct opt_section[]){{NULL, SHOW_OPTIONS, &options}, {0}},
+	.sections = (const struct opt_section[]){{NULL, SHOW_OPTIONS, &options},
+		{"View of a profile", PROFILE_VIEW_OPTIONS, &options.view}, {0}},
 	.max_rest = 1,
 	.run = show_run,
 };

@@ -91,6 +91,7 @@ json_t *stored_json(const struct stored *s)
 		json_object_set(whole, "trials", trials);
 	json_decref(trials);
 	json_object_set(whole, "result", r->result ? r->result : json_null());
+	stored_profile_put(s->store, r->id, whole);
 	return whole;
 }
 
@@ -107,6 +108,11 @@ static bool has_load(const struct run *run)
 static bool has_recording(const struct run *run)
 {
 	return run->result && !strcmp(run->kind, "recording");
+}
+
+static bool has_profile(const struct run *run)
+{
+	return run->result && !strcmp(run->kind, "profile");
 }
 
 static bool has_tune(const struct run *run)
@@ -151,7 +157,8 @@ void stored_add_confirm(const struct run *run, const struct term *term, struct s
 	confirm_release(&confirm);
 }
 
-int stored_text(const struct stored *s, const struct term *term, struct str *out, struct err *err)
+int stored_text(const struct stored *s, const struct profile_view_options *view,
+	const struct term *term, struct str *out, struct err *err)
 {
 	int rc = 0;
 
@@ -178,7 +185,11 @@ int stored_text(const struct stored *s, const struct term *term, struct str *out
 		rc = stored_load_read(&load, s->run.result, err);
 		if (!rc)
 			report_load(out, term, &load.report);
+		if (!rc)
+			rc = stored_profile_add(s->store, &s->run, term, out, err);
 		stored_load_release(&load);
+	} else if (has_profile(&s->run)) {
+		rc = stored_profile_text(s->store, &s->run, view, term, out, err);
 	} else if (has_recording(&s->run)) {
 		rc = stored_recording_text(&s->run, term, out, err);
 	} else if (s->n_trials) {
@@ -232,6 +243,8 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 		if (!rc)
 			load_to_csv(out, &load);
 		load_result_release(&load);
+	} else if (has_profile(&s->run)) {
+		rc = stored_profile_csv(s->store, &s->run, out, err);
 	} else if (has_recording(&s->run)) {
 		rc = stored_recording_csv(&s->run, out, err);
 	} else {
@@ -342,6 +355,8 @@ int stored_html(const struct stored *s, struct str *out, struct err *err)
 		return load_html(s, out, err);
 	if (has_recording(&s->run))
 		return stored_recording_html(&s->run, out, err);
+	if (has_profile(&s->run))
+		return stored_profile_html(s->store, &s->run, out, err);
 	if (has_tune(&s->run))
 		return tune_html(s, out, err);
 	if (!has_ranking(&s->run))

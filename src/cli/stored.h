@@ -3,6 +3,7 @@
 #define CULPRIT_CLI_STORED_H
 
 #include "cli/cli.h"
+#include "cli/stored_profile.h"
 #include "learn/rank.h"
 #include "report/report.h"
 #include "store/store.h"
@@ -23,8 +24,9 @@ void stored_trials_free(struct stored *s); /* the trials alone */
 /* The whole run as one JSON object: what, when, where, with which command; spec, trials, result. */
 json_t *stored_json(const struct stored *s);
 
-/* What `show` prints for this run, as it was printed when it ended. */
-int stored_text(const struct stored *s, const struct term *term, struct str *out, struct err *err);
+/* What `show` prints for this run, as it was printed when it ended; a profile as `view` says. */
+int stored_text(const struct stored *s, const struct profile_view_options *view,
+	const struct term *term, struct str *out, struct err *err);
 
 /* The confirmation of a study that has one, as text behind its ranking. */
 void stored_add_confirm(const struct run *run, const struct term *term, struct str *out);
