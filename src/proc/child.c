@@ -67,12 +67,26 @@ int child_start(struct child *c, const struct child_spec *spec, struct err *err)
 	return 0;
 }
 
+/* One that has ended and nobody waited for yet: its pid; 0: none; -1: errno. Where another thread
+ * of this process traces what is below it (src/native), its stops are seen here too, whatever is
+ * asked for: they are left to it. */
+static pid_t ended_pid(void)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT))
+		return -1;
+	if (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED && info.si_code != CLD_DUMPED)
+		return 0;
+	return info.si_pid;
+}
+
 static void reap(struct child *c)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = ended_pid()) > 0 && waitpid(pid, &status, WNOHANG) == pid)
 		if (pid == c->pid) {
 			c->ended = true;
 			c->status = status;
@@ -80,7 +94,7 @@ static void reap(struct child *c)
 				close(c->pidfd);
 			c->pidfd = -1;
 		}
-	c->left = pid == 0 || errno != ECHILD;
+	c->left = pid >= 0 || errno != ECHILD;
 }
 
 void child_wait(struct child *c, int milliseconds)
