@@ -2,9 +2,11 @@
  * Stacks of machine code, of another process: a thread is stopped for as long as it takes to copy
  * its registers and the top of its stack (some tens of microseconds; PTRACE_SEIZE and
  * PTRACE_INTERRUPT, so no signal is seen by it), and unwound afterwards from the copy, by call
- * frame information (elfutils). A thread stopped by somebody else, or gone, is no stack.
+ * frame information (elfutils). A thread that sleeps is not stopped at all, only copied, and it is
+ * seen whether it stayed asleep. A thread stopped by somebody else, or gone, is no stack.
  *
- * ptrace belongs to a thread: all calls with one `struct native` come from one thread.
+ * ptrace belongs to a thread: all calls with one `struct native` come from one thread. Whoever
+ * waits for children in the same process may see one of these stops there: WIFSTOPPED is no end.
  */
 #ifndef CULPRIT_NATIVE_NATIVE_H
 #define CULPRIT_NATIVE_NATIVE_H
@@ -23,13 +25,18 @@ struct native;
 int native_attach(struct native **out, pid_t pid, struct err *err);
 void native_detach(struct native *n); /* lets go of every thread; NULL is allowed */
 
-/* Stops a thread. False: it is gone, or cannot be stopped (errno). A thread is seized at its first
- * stop and stays seized, running, in between. */
+/* Stops a thread, unless it sleeps. False: it is gone, or cannot be stopped (errno; EPERM: by
+ * another tracer too). It is traced only until native_go(): in between nothing of it is changed. */
 bool native_stop(struct native *n, pid_t tid);
 /* While it is stopped: copies registers and stack, the newest snapshot of `n`. */
 bool native_copy(struct native *n, pid_t tid);
-/* Lets it run on, with the signal that came meanwhile, if one did. */
-void native_go(struct native *n, pid_t tid);
+/* Lets it run on, with the signal that came meanwhile, if one did. False: it slept and woke in
+ * between, so what was read of it since native_stop() is to be thrown away (native_unwind() then
+ * gives nothing). */
+bool native_go(struct native *n, pid_t tid);
+/* Looks after threads that could not be stopped in time, or ended while stopped: call it at least
+ * every some 10 ms, also when no thread is stopped (native_stop() does it as well). */
+void native_tend(struct native *n);
 
 /* Unwinds the newest copy: program counters, innermost first (of callers: the call itself, not the
  * return address). Returns how many; *cut says that the stack went on. Libraries that were loaded

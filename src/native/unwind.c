@@ -1,0 +1,203 @@
+/*
+ * From a copy of registers and stack to program counters. A frame goes by call frame information;
+ * where there is none (what a JIT made), by the frame pointer, if what it points to is a return
+ * address that has a call before it. Anything that does not fit ends the stack there, with *cut:
+ * part of a stack is true, a guess is not.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "native/native_internal.h"
+#include "native/remote.h"
+
+/* ---- memory as it was ---- */
+
+/* From the copy; what cannot change since, from the process. */
+static bool read_copied(void *arg, uint64_t address, uint64_t *out)
+{
+	struct native *n = arg;
+	const struct snapshot *c = &n->copy;
+	const struct map *map;
+
+	if (address >= c->low && address - c->low <= c->size - sizeof(*out)) {
+		memcpy(out, n->stack + (address - c->low), sizeof(*out));
+		return true;
+	}
+	map = maps_find(&n->maps, address);
+	return map && map->readable && !map->writable &&
+	       remote_read(n->pid, address, out, sizeof(*out));
+}
+
+static bool is_code(struct native *n, uint64_t pc)
+{
+	const struct map *map = maps_find(&n->maps, pc);
+
+	if ((!map || !map->executable) && modules_update(n, true))
+		map = maps_find(&n->maps, pc);
+	return map && map->executable;
+}
+
+/* ---- frame pointers ---- */
+
+#if defined(__x86_64__)
+
+/* call rel32 is e8 and 4 bytes; call r/m64 is ff /2 of 2 to 7 bytes. */
+static bool follows_call(struct native *n, uint64_t pc)
+{
+	static const int LENGTHS[] = {2, 3, 4, 6, 7};
+	uint8_t b[8];
+
+	if (!remote_read(n->pid, pc - sizeof(b), b, sizeof(b)))
+		return false;
+	if (b[3] == 0xe8)
+		return true;
+	for (size_t i = 0; i < sizeof(LENGTHS) / sizeof(LENGTHS[0]); i++)
+		if (b[8 - LENGTHS[i]] == 0xff && (b[9 - LENGTHS[i]] & 0x38) == 0x10)
+			return true;
+	return false;
+}
+
+static uint64_t plain_pc(uint64_t pc)
+{
+	return pc;
+}
+
+#else
+
+static bool follows_call(struct native *n, uint64_t pc)
+{
+	uint32_t code;
+
+	return remote_read(n->pid, pc - sizeof(code), &code, sizeof(code)) &&
+	       ((code & 0xfc000000) == 0x94000000 ||       /* bl */
+		       (code & 0xfefff000) == 0xd63f0000); /* blr, blraa … */
+}
+
+/* Without a pointer authentication code. */
+static uint64_t plain_pc(uint64_t pc)
+{
+	return pc & ((UINT64_C(1) << 48) - 1);
+}
+
+#endif
+
+static enum step step_by_pointer(struct native *n, struct registers *r, uint64_t *frame)
+{
+	uint64_t fp = r->value[REG_FP], caller, pc;
+
+	if (!register_known(r, REG_FP))
+		return STEP_UNKNOWN;
+	if (!fp)
+		return STEP_END;
+	if (fp % 8 || !register_known(r, REG_SP) || fp < r->value[REG_SP] ||
+		!read_copied(n, fp, &caller) || !read_copied(n, fp + 8, &pc))
+		return STEP_FAILED;
+	if (!pc)
+		return STEP_END;
+	pc = plain_pc(pc);
+	if (!is_code(n, pc - 1) || !follows_call(n, pc))
+		return STEP_FAILED;
+	*frame = fp + 16;
+	*r = (struct registers){.pc = pc};
+	register_set(r, REG_SP, fp + 16);
+	register_set(r, REG_FP, caller);
+	return STEP_DONE;
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+	uint64_t *pcs;
+	size_t n, max;
+	bool cut, unknown;
+};
+
+/* One frame outwards; false: that was the last. */
+static bool go_out(
+	struct native *n, struct walk *w, struct registers *r, uint64_t *last, bool *exact)
+{
+	uint64_t lookup = *exact ? r->pc : r->pc - 1, frame = 0, sp = r->value[REG_SP];
+	const struct row *row = row_find(n, lookup);
+	bool signal = row && row_is_signal(row);
+	enum step s =
+		row ? row_step(row, r, &frame, read_copied, n) : step_by_pointer(n, r, &frame);
+
+	if (s == STEP_END)
+		return false;
+	if (s == STEP_DONE)
+		r->pc = plain_pc(r->pc);
+	if (s == STEP_DONE && !r->pc)
+		return false;
+	/* A frame lies above the one that it called; a leaf on aarch64 may have none. A signal
+	 * handler's may be on a stack of its own, and then the copy ends with it. */
+	if (s != STEP_DONE || (frame <= *last && !(w->n == 1 && frame == sp) && !signal) ||
+		!is_code(n, signal ? r->pc : r->pc - 1)) {
+		w->cut = true;
+		w->unknown = s == STEP_UNKNOWN;
+		return false;
+	}
+	*last = frame;
+	*exact = signal;
+	return true;
+}
+
+static void walk_out(struct native *n, struct walk *w)
+{
+	struct registers r = n->copy.registers;
+	uint64_t last = r.value[REG_SP];
+	bool exact = true;
+
+	if (!is_code(n, r.pc)) {
+		w->cut = true;
+		return;
+	}
+	do {
+		if (w->n == w->max) {
+			w->cut = true;
+			return;
+		}
+		w->pcs[w->n++] = exact ? r.pc : r.pc - 1;
+	} while (go_out(n, w, &r, &last, &exact));
+}
+
+/* While it sleeps on, its stack stays what it is. */
+static void remember(struct native_thread *t, const struct walk *w)
+{
+	free(t->pcs);
+	t->pcs = mem_copy(w->pcs, w->n * sizeof(*w->pcs));
+	t->n_pcs = w->n;
+	t->cut = w->cut;
+	t->copied_runs = t->runs;
+	t->copied_ns = clock_now_ns();
+}
+
+size_t native_unwind(struct native *n, uint64_t *pcs, size_t max, bool *cut)
+{
+	struct snapshot *c = &n->copy;
+	struct native_thread *t = c->tid ? thread_find(n, c->tid) : NULL;
+	struct walk w = {.pcs = pcs, .max = max};
+
+	*cut = false;
+	if (!t)
+		return 0;
+	modules_update(n, n->maps_stale);
+	if (c->again && t->pcs) {
+		w.n = t->n_pcs < max ? t->n_pcs : max;
+		memcpy(pcs, t->pcs, w.n * sizeof(*pcs));
+		*cut = t->cut || w.n < t->n_pcs;
+		t->copied_ns = clock_now_ns();
+		return w.n;
+	}
+	walk_out(n, &w);
+	if (c->asleep && w.unknown) {
+		t->registers_asked = true;
+		t->asked_sp = c->registers.value[REG_SP];
+		t->asked_pc = c->registers.pc;
+	} else if (c->asleep) {
+		remember(t, &w);
+	}
+	*cut = w.cut;
+	return w.n;
+}
