@@ -305,6 +305,7 @@ void profile_words_how(struct str *out, const struct profile_report *r)
 	};
 	const struct profile *p = r->profile;
 	struct profile_sums sums;
+	char text[NUM_TEXT];
 
 	profile_sum(&sums, p);
 	if (p->about.python[0])
@@ -318,9 +319,17 @@ void profile_words_how(struct str *out, const struct profile_report *r)
 		str_add(out, " in ");
 		add_number_of(out, (double)sums.processes, "process", "processes");
 	}
-	str_addf(out, "; clock %s: %s", PROFILE_CLOCK_WORDS[r->view.clock], CLOCKS[r->view.clock]);
+	if (r->view.clock == PROFILE_CLOCK_SAMPLES) {
+		str_add(out, ", counted as they are");
+	} else {
+		str_addf(out, ": %s of %s",
+			num_duration((double)sums.all[r->view.clock] / 1e9, text),
+			profile_clock_name(r->view.clock));
+		str_addf(out, ", %s (--clock %s)", CLOCKS[r->view.clock],
+			PROFILE_CLOCK_WORDS[r->view.clock]);
+	}
 	if (p->about.native)
-		str_add(out, "; with frames of machine code");
+		str_add(out, ", with frames of machine code");
 }
 
 /* ---- what to do next ---- */

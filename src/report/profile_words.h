@@ -64,7 +64,7 @@ const char *profile_clock_name(enum profile_clock clock);
 
 /* "10.0 s, ended with exit code 0" */
 bool profile_words_span(struct str *out, const struct profile_report *r);
-/* "CPython 3.11.2, 9,988 samples of 4 threads, wall clock: time that passed, waiting included" */
+/* "CPython 3.11.2, 9,988 samples of 4 threads: 9.99 s of wall time, time that passed, …" */
 void profile_words_how(struct str *out, const struct profile_report *r);
 /* What is hottest and what to do next, one or two sentences. */
 void profile_words_next(struct str *out, const struct profile_report *r);

@@ -305,9 +305,9 @@ static void add_tree(struct str *out, struct tree *t)
 		 (t->shown + t->folded < t->view.n ? t->shown + t->folded : t->view.n - 1);
 	str_clear(&head);
 	if (hidden && o->least > 0) {
-		str_addf(&head, "%zu %s below ", hidden, hidden == 1 ? "place" : "places");
-		profile_add_share(&head, o->least);
-		str_add(&head, hidden == 1 ? " is not shown" : " are not shown");
+		str_addf(&head, "%zu %s below %.3g %% %s not shown", hidden,
+			hidden == 1 ? "place" : "places", 100 * o->least,
+			hidden == 1 ? "is" : "are");
 	}
 	if (t->folded)
 		str_addf(&head, "%s%zu library frames folded", head.len ? "; " : "", t->folded);
@@ -366,14 +366,26 @@ static void row_cells(struct table *table, const struct view_row *row, const str
 	str_release(&where);
 }
 
+/* Columns that the numbers take, and the gaps behind them. */
+static size_t numbers_width(const struct tree *t)
+{
+	struct str text = STR_INIT;
+	size_t width;
+
+	profile_add_weight(&text, &t->unit, t->view.total);
+	width = text.len < 5 ? 5 : text.len;
+	str_release(&text);
+	return 6 + 2 + 10 + 2 + 2 * (width + 2);
+}
+
 static void add_table(struct str *out, const struct tree *t, const struct profile_sums *sums,
 	const struct view_row *rows, size_t n, const char *title)
 {
-	enum { NUMBERS = 42 }; /* columns that the numbers take at most */
-	size_t most = t->report->rows ? t->report->rows : ROWS;
-	size_t width = t->term->width > NUMBERS + 16 ? t->term->width - NUMBERS : 16;
+	size_t most = t->report->rows ? t->report->rows : ROWS, width;
 	struct table table = TABLE_INIT;
 
+	width = numbers_width(t);
+	width = t->term->width > width + 16 ? t->term->width - width : 16;
 	table_column(&table, "self", TABLE_RIGHT);
 	table_column(&table, "95 %", TABLE_RIGHT);
 	table_column(&table, t->unit.size > 1 ? t->unit.name : "samples", TABLE_RIGHT);
