@@ -1,7 +1,7 @@
 /*
  * Calls of BLAS and LAPACK that need its working memory, one at a time: the serial OpenBLAS hands
  * the same piece to two threads that ask at once, and both get wrong answers. Vector routines
- * (ddot, daxpy, idamax) need none. Internal to src/learn.
+ * (ddot, daxpy, idamax) need none. For src/learn and src/correlate.
  */
 #ifndef CULPRIT_LEARN_BLAS_H
 #define CULPRIT_LEARN_BLAS_H

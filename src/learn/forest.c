@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "learn/forest_internal.h"
-#include "learn/parallel.h"
+#include "base/parallel.h"
 
 /* A fit, while it is under way. */
 struct fit {

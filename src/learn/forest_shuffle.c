@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "learn/parallel.h"
+#include "base/parallel.h"
 
 enum {
 	PAIRS = FOREST_BINS * FOREST_BINS,

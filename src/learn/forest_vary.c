@@ -17,7 +17,7 @@
 #endif
 
 #include "base/mem.h"
-#include "learn/parallel.h"
+#include "base/parallel.h"
 
 enum {
 	LANES = VARY_LANES,

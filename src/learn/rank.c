@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "learn/parallel.h"
+#include "base/parallel.h"
 #include "learn/rank_work.h"
 #include "learn/rfecv.h"
 #include "stats/dist.h"

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "learn/gram.h"
-#include "learn/parallel.h"
+#include "base/parallel.h"
 #include "stats/dist.h"
 #include "stats/summary.h"
 

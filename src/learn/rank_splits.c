@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "learn/parallel.h"
+#include "base/parallel.h"
 #include "learn/rfecv.h"
 
 /*

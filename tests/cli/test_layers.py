@@ -10,6 +10,7 @@ MAY = {
     "base": set(),
     "stats": {"base"},
     "learn": {"base", "stats"},
+    "correlate": {"base", "stats", "learn"},
     "design": {"base", "stats"},
     "net": {"base"},
     "load": {"base", "stats", "net"},
@@ -22,9 +23,9 @@ MAY = {
     "store": {"base"},
     "study": {"base", "stats", "learn", "design", "net", "load", "proc", "profile", "sampler",
               "store"},
-    "report": {"base", "stats", "learn", "load", "profile"},
+    "report": {"base", "stats", "learn", "correlate", "load", "profile"},
     "tui": {"base", "profile"},
-    "cli": {"base", "stats", "learn", "design", "net", "load", "lab", "proc", "profile", "native",
+    "cli": {"base", "stats", "learn", "correlate", "design", "net", "load", "lab", "proc", "profile", "native",
             "pyremote", "sampler", "store", "study", "report", "tui"},
 }
 # Made by the build from other files of that folder.

@@ -1,6 +1,6 @@
-/* Independent tasks on a few threads. Internal to src/learn. */
-#ifndef CULPRIT_LEARN_PARALLEL_H
-#define CULPRIT_LEARN_PARALLEL_H
+/* Independent tasks on a few threads. */
+#ifndef CULPRIT_BASE_PARALLEL_H
+#define CULPRIT_BASE_PARALLEL_H
 
 #include <stddef.h>
 

@@ -1,0 +1,1 @@
+#include "correlate/accounting.h"

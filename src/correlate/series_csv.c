@@ -1,0 +1,1 @@
+#include "correlate/series_csv.h"
