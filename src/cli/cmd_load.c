@@ -10,14 +10,17 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "cli/live_load.h"
 #include "cli/stored.h"
 #include "cli/stored_load.h"
+#include "cli/stored_profile.h"
 #include "load/goal.h"
 #include "load/load.h"
 #include "load/search.h"
 #include "report/load_words.h"
 #include "report/report.h"
+#include "sampler/sampler.h"
 #include "stats/hdr_log.h"
 
 static struct load_options {
@@ -25,6 +28,7 @@ static struct load_options {
 	struct load_spec spec;
 	struct opt_list require;
 	const char *max_rate, *hdr, *html;
+	int64_t profile;
 	bool live;
 } options = {.spec = LOAD_SPEC_INIT, .live = true};
 
@@ -45,9 +49,16 @@ static const struct opt OUTPUT_OPTIONS[] = {
 	{0, "hdr", OPT_TEXT, AT(hdr), "FILE",
 		"write the latencies of each second there, as an HDR histogram log (V2)", 0, 0,
 		NULL},
+	{0, "profile", OPT_INT, AT(profile), "PID",
+		"profile this process and everything below it meanwhile: which functions and lines "
+		"its time goes to",
+		1, 4194304, NULL},
 	{0, "live", OPT_FLAG, AT(live), NULL,
 		"a panel on the terminal while it runs (yes); also off by NO_LIVE=1", 0, 0, NULL},
 	{0}};
+
+/* Looks a second of --profile: modest, for it shares the machine with the load. */
+#define PROFILE_HZ 200
 
 /* One call of the command. */
 struct job {
@@ -62,7 +73,10 @@ struct job {
 	double hdr_start_s; /* wall time of the log's start; 0: nothing was written yet */
 	double run_start_s; /* of the run that it holds now, from there */
 	double last_s;      /* start of the second that was written last */
-	int64_t id;         /* of the run in the store */
+	struct sampler *sampler;
+	struct profile *profile; /* with --profile */
+	struct str profiled;     /* "pid 12 (gunicorn …)" */
+	int64_t id;              /* of the run in the store */
 	json_t *asked, *json;
 };
 
@@ -215,6 +229,32 @@ static void show_step(void *arg, const struct load_search_step *s)
 	str_release(&title);
 }
 
+static int start_profile(struct job *job, struct err *err)
+{
+	struct sampler_spec spec = {
+		.pid = (pid_t)options.profile, .rate_hz = PROFILE_HZ, .states = true};
+	const struct opt_rest none = {0};
+
+	if (!options.profile)
+		return 0;
+	launch_name(&job->profiled, &none, spec.pid);
+	return sampler_start(&job->sampler, &spec, err);
+}
+
+static void end_profile(struct job *job)
+{
+	struct str why = STR_INIT;
+	struct err ignored;
+
+	if (!job->sampler)
+		return;
+	sampler_stop(job->sampler, &job->profile, &why, &ignored);
+	job->sampler = NULL;
+	if (why.len && cli_format(&options.format) == CLI_TEXT)
+		cli_note("--profile: %s", why.p);
+	str_release(&why);
+}
+
 static int run(struct job *job, struct err *err)
 {
 	struct load_spec *spec = &options.spec;
@@ -232,11 +272,17 @@ static int run(struct job *job, struct err *err)
 		str_add(&title, ", ");
 		load_words_how(&title, spec);
 	}
+	rc = start_profile(job, err);
+	if (rc) {
+		str_release(&title);
+		return rc;
+	}
 	live_load_init(&job->live, job->cli, title.p, options.live);
 	rc = options.max_rate ? load_search_run(spec, &job->search_goal, spec->precision, &hooks,
 					show_step, &job->search, &job->result, err)
 			      : load_run(spec, &hooks, &job->result, err);
 	live_load_end(&job->live);
+	end_profile(job);
 	str_release(&title);
 	return rc;
 }
@@ -322,7 +368,13 @@ static void print_result(const struct job *job, const struct load_report *l)
 	switch (cli_format(&options.format)) {
 	case CLI_JSON: cli_print_json(job->json); break;
 	case CLI_CSV: load_to_csv(&text, &job->result); break;
-	case CLI_TEXT: report_load(&text, &job->cli->out, l); break;
+	case CLI_TEXT:
+		report_load(&text, &job->cli->out, l);
+		if (job->profile) {
+			str_add_char(&text, '\n');
+			stored_profile_tables(&text, &job->cli->out, job->profile, job->profiled.p);
+		}
+		break;
 	}
 	cli_print(str_text(&text));
 	str_release(&text);
@@ -363,10 +415,18 @@ static int conclude(struct job *job, struct err *err)
 	int rc;
 
 	job->json = stored_load_json(&l);
+	if (job->profile) {
+		json_t *profile = stored_profile_summary(job->profile, PROFILE_CLOCK_CPU);
+
+		json_object_set_new(profile, "what", json_string(job->profiled.p));
+		json_object_set_new(job->json, "profile", profile);
+	}
 	job->asked = load_spec_to_json(spec);
 	title_of(&title, spec);
 	print_result(job, &l);
 	cli_keep(job->cli, "load", title.p, (uint64_t)spec->seed, job->asked, job->json, &job->id);
+	if (job->profile)
+		stored_profile_keep(job->cli, job->id, STORED_PROFILE, job->profile);
 	if (job->id && cli_format(&options.format) == CLI_TEXT)
 		cli_note("kept as run %lld", (long long)job->id);
 	str_release(&title);
@@ -400,6 +460,8 @@ static void job_release(struct job *job)
 		load_goal_release(&job->search_goal);
 	load_search_release(&job->search);
 	load_result_release(&job->result);
+	profile_free(job->profile);
+	str_release(&job->profiled);
 	free(options.require.items);
 	load_spec_release(&options.spec);
 }
