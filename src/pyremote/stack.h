@@ -1,0 +1,137 @@
+/*
+ * One thread's stack, from copies of its memory; private to pyremote.
+ *
+ * What is read of a thread is a set of regions that covers its state (PyThreadState), the C frame
+ * (3.11, 3.12), and every frame that its last stacks had, wherever they lie: on the data stack, in
+ * a generator, on the C stack, on the heap. The set follows from what was walked, not from what a
+ * version is thought to keep where; so data stacks of several chunks need no code of their own.
+ *
+ * How a stack is proven. All regions are read once (copy A) and then once more (copy B), in this
+ * order, by one process_vm_readv where they fit. Each word that a stack rests on (the state's
+ * pointer, each frame's code, predecessor, owner, and the instruction of all but the innermost) has
+ * to be the same in both. A word that did not change between its two reads had its value at every
+ * moment from the last read of A to the first of B; so all of them had theirs together, in one
+ * moment between the copies: the stack existed then.
+ *
+ * Its limits. (1) A word may have changed and changed back between its reads; for a stack that
+ * never was, copy A must have caught two words on different sides of a change, and copy B the same
+ * two words again in the same way, within a microsecond. bench/profile.py counts how often that
+ * happens. (2) The interpreter writes a new frame before it makes it current, but a compiler may
+ * order plain stores as it likes: a thread that the kernel stops just then is seen as it is. (3)
+ * The innermost frame's instruction is that of copy A: in the same frame, a moment before.
+ */
+#ifndef CULPRIT_PYREMOTE_STACK_H
+#define CULPRIT_PYREMOTE_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pyremote/python_internal.h"
+
+enum {
+	STACK_SLACK = 1024,         /* read beyond the innermost frame: where the next ones come */
+	STACK_GAP = 2048,           /* neighbours so near are read as one; below a page, so that
+				       nothing unmapped can lie between them */
+	STACK_CUT_EVERY = 64,       /* accepted stacks after which unused regions are let go */
+	STACK_MAX_BYTES = 64 << 20, /* of one copy */
+};
+
+struct stack_region {
+	uint64_t address;
+	uint32_t size, offset;       /* offset: in a copy */
+	uint32_t used_from, used_to; /* by the stacks since the last cut; none: from > to */
+};
+
+/* A frame as it lies there. */
+struct stack_raw {
+	uint64_t address, code, instruction;
+	uint32_t flags; /* RAW_* */
+	uint32_t shown; /* it became a python_frame */
+};
+
+enum { RAW_ENTRY = 1, RAW_GENERATOR = 2, RAW_SHIM = 4 };
+
+struct stack_raws {
+	struct stack_raw *items; /* innermost first */
+	size_t n, cap;
+};
+
+struct python_thread_work {
+	struct stack_region *regions; /* by rising address, the state's among them */
+	size_t n_regions, cap_regions;
+	size_t state_region;       /* the one that the state lies in */
+	size_t bytes;              /* of one copy */
+	struct stack_raws raws;    /* of the stack that was accepted last */
+	struct python_frame *room; /* the frames lie at its end */
+	size_t cap_room;
+	unsigned accepted; /* since the last cut */
+	uint64_t sweep;    /* number of the sweep that accepted it last */
+	uint64_t next;     /* the state after it in the list, as it was then */
+	uint64_t native;   /* native_id of the state, 0 where it has none */
+	bool rejected;     /* in its last sweep */
+	bool listed;       /* used while the list is read */
+};
+
+enum stack_walk {
+	WALK_WHOLE,          /* both copies have the same stack */
+	WALK_TORN,           /* they have not */
+	WALK_MISSING,        /* it goes on at *missing, where no region is */
+	WALK_MISSING_CFRAME, /* the same, and there is the C frame */
+};
+
+/* What the walk of all threads shares: scratch. */
+struct stack_scratch {
+	struct stack_raws raws;
+	struct stack_region *regions;
+	size_t cap_regions;
+	uint8_t window[2 * 4096]; /* what lies at window_from */
+	uint64_t window_from;
+	size_t window_size;
+	struct code_extras *extras;
+};
+
+/* Regions for a thread of which only the state's address is known. */
+void stack_start(struct python *p, struct stack_scratch *s, struct python_thread *t);
+void stack_release(struct python_thread *t);
+
+/* A field of the state in a copy. The state's region is always there. */
+uint64_t stack_state_field(const struct python_thread *t, const uint8_t *copy, unsigned field);
+
+/* The bytes of a frame that are looked at, and one frame out of them; returns its predecessor. */
+uint32_t stack_frame_bytes(const struct layout *l);
+uint64_t stack_raw_read(const struct layout *l, const uint8_t *at, struct stack_raw *raw);
+
+/* Walks both copies and, when they agree, makes the stack t's. */
+enum stack_walk stack_take(struct python *p, struct stack_scratch *s, struct python_thread *t,
+	const uint8_t *a, const uint8_t *b, uint64_t *missing);
+
+/* ---- stack_regions.c ---- */
+
+/* Follows the chain from `missing` in the process itself, and covers what is found by regions. */
+void stack_extend(struct python *p, struct stack_scratch *s, struct python_thread *t,
+	enum stack_walk walk, uint64_t missing);
+
+/* Lets go of what no stack has used since the last cut. */
+void stack_cut(struct python *p, struct stack_scratch *s, struct python_thread *t);
+
+/* A region that cannot be read any more. False: it was the state's. */
+bool stack_drop_region(struct python_thread *t, size_t region);
+
+/* ---- stack_code.c ---- */
+
+/* What the walk has to know of a code object, besides what others see of it. */
+struct code_extra {
+	const struct python_code *code; /* NULL: none to be shown */
+	uint64_t address;
+	uint64_t bytecode; /* where it begins */
+	uint32_t bytes;    /* of bytecode */
+	uint32_t first;    /* offset of the first instruction that counts as started */
+	bool coroutine;    /* of a generator, coroutine or asynchronous generator */
+};
+
+/* NULL: there is no code object at this address. Holds until the next call. */
+const struct code_extra *code_extra_find(struct python *p, struct stack_scratch *s, uint64_t code);
+void code_extras_free(struct code_extras *e);
+
+#endif
