@@ -70,7 +70,6 @@ void top_pause(struct top *t, bool pause)
 	if (pause) { /* the picture stays, and can be looked at from all sides */
 		t->held_recent = copy_of(t->recent);
 		t->held_all = copy_of(t->all);
-		t->held = t->status;
 	} else {
 		profile_free(t->held_recent);
 		profile_free(t->held_all);

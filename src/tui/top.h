@@ -19,8 +19,6 @@
 struct top_status {
 	const char *what; /* "pid 1234 (gunicorn app:app)" */
 	double seconds;   /* since the start; moves when the profiles are new */
-	double recent_s;  /* the time that `recent` covers */
-	double since_s;   /* the time that `all` covers: less than `seconds` after a reset */
 	double rate_hz, own_cpu;
 	uint64_t samples, rejected, late;
 	size_t processes, threads, running;
@@ -39,6 +37,9 @@ struct top_spec {
 	bool unicode;             /* works where LC_CTYPE is one of UTF-8, too */
 	enum profile_clock clock; /* the first one */
 };
+
+/* 0 where there is a terminal that can show it; else what top_open() would say. */
+int top_check(struct err *err);
 
 /* Takes the terminal over. ERR_USAGE: there is none, or none that can. */
 int top_open(struct top **out, const struct top_spec *spec, struct err *err);

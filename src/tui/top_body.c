@@ -5,7 +5,12 @@
 #include "tui/top_internal.h"
 #include "tui/top_text.h"
 
-enum { MOST_COLUMNS = 8, INDENT = 2 };
+enum {
+	MOST_COLUMNS = 8,
+	INDENT = 2,
+	GAP = 2,     /* before a column that has no width of its own */
+	WORD_GAP = 1 /* before a word that stands behind a number */
+};
 
 /* What a cell is made from. */
 struct cell {
@@ -21,7 +26,7 @@ struct column {
 	int weight; /* of those without a width */
 	int least;  /* it is there from this width of the screen on */
 	int sort;   /* enum top_sort; -1: none */
-	bool cut_start;
+	enum top_cut cut;
 	enum top_ink (*add)(struct str *out, const struct cell *c); /* the ink of it */
 };
 
@@ -97,7 +102,7 @@ void top_add_place(struct str *out, const struct top_rows *r, uint32_t place, in
 
 	if (!*file)
 		return;
-	str_add(out, whole ? file : top_short_file(file));
+	str_add(out, whole ? file : top_rows_file_short(r, place));
 	if (line > 0)
 		str_addf(out, ":%d", line);
 }
@@ -176,30 +181,33 @@ static enum top_ink add_inside_place(struct str *out, const struct cell *c)
 
 /* ---- columns ---- */
 
-static const struct column FUNCTION_COLUMNS[] = {{"SELF %", 7, 0, 0, TOP_SELF, false, add_self},
-	{"TOTAL %", 8, 0, 0, TOP_TOTAL, false, add_total},
+static const struct column FUNCTION_COLUMNS[] = {
+	{"SELF %", 7, 0, 0, TOP_SELF, TOP_CUT_END, add_self},
+	{"TOTAL %", 8, 0, 0, TOP_TOTAL, TOP_CUT_END, add_total},
 	{"SELF s", 8, 0, 60, -1, false, add_self_seconds},
-	{"SAMPLES", 8, 0, 70, TOP_SAMPLES, false, add_samples},
-	{"FUNCTION", 0, 4, 0, TOP_NAME, false, add_name},
-	{"FILE", 0, 3, 52, TOP_FILE, true, add_place}, {0}};
+	{"SAMPLES", 8, 0, 70, TOP_SAMPLES, TOP_CUT_END, add_samples},
+	{"FUNCTION", 0, 4, 0, TOP_NAME, TOP_CUT_END, add_name},
+	{"FILE", 0, 3, 52, TOP_FILE, TOP_CUT_START, add_place}, {0}};
 
-static const struct column LINE_COLUMNS[] = {{"SELF %", 7, 0, 0, TOP_SELF, false, add_self},
-	{"TOTAL %", 8, 0, 0, TOP_TOTAL, false, add_total},
+static const struct column LINE_COLUMNS[] = {{"SELF %", 7, 0, 0, TOP_SELF, TOP_CUT_END, add_self},
+	{"TOTAL %", 8, 0, 0, TOP_TOTAL, TOP_CUT_END, add_total},
 	{"SELF s", 8, 0, 60, -1, false, add_self_seconds},
-	{"SAMPLES", 8, 0, 70, TOP_SAMPLES, false, add_samples},
-	{"LINE", 0, 4, 0, TOP_FILE, true, add_line},
-	{"FUNCTION", 0, 3, 52, TOP_NAME, false, add_name}, {0}};
+	{"SAMPLES", 8, 0, 70, TOP_SAMPLES, TOP_CUT_END, add_samples},
+	{"LINE", 0, 4, 0, TOP_FILE, TOP_CUT_START, add_line},
+	{"FUNCTION", 0, 3, 52, TOP_NAME, TOP_CUT_END, add_name}, {0}};
 
-static const struct column TREE_COLUMNS[] = {{"TOTAL %", 8, 0, 0, TOP_TOTAL, false, add_total},
-	{"SELF %", 7, 0, 50, TOP_SELF, false, add_self},
+static const struct column TREE_COLUMNS[] = {
+	{"TOTAL %", 8, 0, 0, TOP_TOTAL, TOP_CUT_END, add_total},
+	{"SELF %", 7, 0, 50, TOP_SELF, TOP_CUT_END, add_self},
 	{"TOTAL s", 8, 0, 70, -1, false, add_total_seconds},
-	{"CALLS", 0, 2, 0, TOP_NAME, false, add_node},
-	{"FILE", 0, 1, 64, TOP_FILE, true, add_place}, {0}};
+	{"CALLS", 0, 2, 0, TOP_NAME, TOP_CUT_END, add_node},
+	{"FILE", 0, 1, 64, TOP_FILE, TOP_CUT_START, add_place}, {0}};
 
-static const struct column THREAD_COLUMNS[] = {{"CPU %", 6, 0, 0, TOP_CPU, false, add_cpu},
-	{"GIL %", 6, 0, 0, TOP_GIL, false, add_gil}, {"TID", 8, 0, 60, TOP_TID, false, add_tid},
+static const struct column THREAD_COLUMNS[] = {{"CPU %", 6, 0, 0, TOP_CPU, TOP_CUT_END, add_cpu},
+	{"GIL %", 6, 0, 0, TOP_GIL, TOP_CUT_END, add_gil},
+	{"TID", 8, 0, 60, TOP_TID, TOP_CUT_END, add_tid},
 	{"STATE", -8, 0, 50, -1, false, add_state}, {"PROCESS", 0, 3, 110, -1, false, add_process},
-	{"THREAD", 0, 3, 0, TOP_NAME, false, add_name},
+	{"THREAD", 0, 3, 0, TOP_NAME, TOP_CUT_MIDDLE, add_name},
 	{"MOSTLY IN", 0, 4, 0, -1, false, add_inside},
 	{"FILE", 0, 3, 70, -1, true, add_inside_place}, {0}};
 
@@ -237,14 +245,14 @@ static void lay_out(struct layout *l, const struct top *t, int columns)
 			continue;
 		l->columns[l->n++] = c;
 		weights += c->weight;
-		left -= c->width ? abs(c->width) : 2;
+		left -= c->width ? abs(c->width) : GAP;
 	}
 	for (int i = 0; i < l->n; i++) {
 		const struct column *c = l->columns[i];
 
 		l->width[i] = abs(c->width);
-		if (!c->width) { /* two columns stand before it */
-			x += 2;
+		if (!c->width) {
+			x += GAP;
 			l->width[i] = left * c->weight / weights;
 			left -= l->width[i];
 			weights -= c->weight;
@@ -276,6 +284,8 @@ static void draw_head(struct top *t, const struct layout *l, int y, int columns)
 			str_add(&title, t->unicode ? " ▴" : " ^");
 		if (is_right(l->columns[i]))
 			x += l->width[i] - (int)top_columns(title.p);
+		else if (l->columns[i]->width)
+			x += WORD_GAP;
 		if (sorted && is_right(l->columns[i]) && x > 0)
 			top_put(t, y, x - 1, 1, INK_HEAD_SORTED, t->unicode ? "▾" : "v");
 		top_put(t, y, x, l->x[i] + l->width[i] - x, sorted ? INK_HEAD_SORTED : INK_HEAD,
@@ -292,12 +302,11 @@ static void draw_cell(struct top *t, const struct layout *l, int i, int y, const
 	enum top_ink ink = column->add(&text, c);
 	int x = l->x[i], used;
 
-	used = (int)top_cut(&cut, str_text(&text), (size_t)l->width[i],
-		column->cut_start ? TOP_CUT_START : TOP_CUT_END, t->unicode);
+	used = (int)top_cut(&cut, str_text(&text), (size_t)l->width[i], column->cut, t->unicode);
 	if (is_right(column))
 		x += l->width[i] - used;
 	else if (column->width)
-		x++; /* a word behind a number */
+		x += WORD_GAP;
 	top_put(t, y, x, l->x[i] + l->width[i] - x, selected ? INK_SELECTED : ink, str_text(&cut));
 	str_release(&text);
 	str_release(&cut);

@@ -8,7 +8,7 @@
 #include "tui/top_internal.h"
 #include "tui/top_text.h"
 
-enum { FULL_LINES = 16, AIRY_LINES = 30, SPARK_LEAST = 6 };
+enum { FULL_LINES = 16, AIRY_LINES = 30, SPARK_LEAST = 6, SPARK_LABEL = 12 };
 
 /* A line that is written piece by piece. */
 struct pen {
@@ -93,16 +93,22 @@ static double idle_share(const struct profile *p)
 static void draw_counts(struct top *t, int y, int columns)
 {
 	struct pen p = {t, y, 0, columns};
+	bool narrow = columns < 60;
 
-	pen_count(&p, INK_PLAIN, (double)t->status.processes, "process", "processes");
-	pen_add(&p, INK_DIM, ", ");
+	if (!narrow || t->status.processes != 1) {
+		pen_count(&p, INK_PLAIN, (double)t->status.processes, "process", "processes");
+		pen_add(&p, INK_DIM, ", ");
+	}
 	pen_count(&p, INK_PLAIN, (double)t->status.threads, "thread", "threads");
 	pen_add(&p, INK_DIM, ", ");
 	pen_addf(&p, t->status.running ? INK_GOOD : INK_DIM, "%zu running", t->status.running);
+	if (narrow) /* the rest has no room */
+		return;
 	pen_add(&p, INK_DIM, "   idle ");
 	pen_share(&p, INK_PLAIN, idle_share(t->recent));
 	pen_add(&p, INK_DIM, "   GIL held ");
 	pen_share(&p, t->status.gil_share > .9 ? INK_HOT : INK_PLAIN, t->status.gil_share);
+	pen_add(&p, INK_DIM, " of the time");
 }
 
 static void draw_cost(struct top *t, int y, int columns)
@@ -142,41 +148,45 @@ static void pen_spark(struct pen *p, const struct top_minute *m, double top, int
 	str_release(&text);
 }
 
-static void draw_minute(struct top *t, int y, int columns)
+static void draw_spark(struct top *t, int y, int x, int columns, const char *name, double now,
+	const struct top_minute *m, double top)
 {
-	int half = columns / 2, room = half - 14;
-	double most = 1;
+	struct pen p = {t, y, x, x + columns};
+	int room = columns - SPARK_LABEL;
 
 	if (room < SPARK_LEAST)
 		return;
-	room = room > TOP_MINUTE ? TOP_MINUTE : room;
+	pen_addf(&p, INK_DIM, "%s ", name);
+	if (isfinite(now))
+		pen_addf(&p, INK_PLAIN, "%4.0f %% ", 100 * now);
+	else
+		pen_add(&p, INK_DIM, "     - ");
+	pen_spark(&p, m, top, room > TOP_MINUTE ? TOP_MINUTE : room);
+}
+
+static void draw_minute(struct top *t, int y, int columns)
+{
+	int half = columns / 2;
+	double most = 1;
+
 	for (size_t i = 0; i < t->cpu.n; i++)
 		most = fmax(most, t->cpu.points[i]);
-
-	struct pen left = {t, y, 0, half - 1}, right = {t, y, half, columns};
-
-	pen_add(&left, INK_DIM, "CPU ");
-	pen_spark(&left, &t->cpu, most, room);
-	pen_add(&left, INK_PLAIN, " ");
-	pen_share(&left, INK_PLAIN, t->status.cpu_share);
-	pen_add(&right, INK_DIM, "GIL ");
-	pen_spark(&right, &t->gil, 1, room);
-	pen_add(&right, INK_PLAIN, " ");
-	pen_share(&right, INK_PLAIN, t->status.gil_share);
+	draw_spark(t, y, 0, half - 1, "CPU", t->status.cpu_share, &t->cpu, most);
+	draw_spark(t, y, half, columns - half, "GIL", t->status.gil_share, &t->gil, 1);
 }
 
 /* ---- views, and what is looked at ---- */
 
 static void add_span(struct str *out, const struct top *t)
 {
-	const struct top_status *s = t->paused ? &t->held : &t->status;
+	double seconds = top_shown(t)->about.duration_s;
 	char number[NUM_TEXT];
 
 	str_addf(out, "%s, ", PROFILE_CLOCK_WORDS[t->look.clock]);
 	if (t->since_start)
-		str_addf(out, "all %s", num_duration(round(s->since_s), number));
+		str_addf(out, "all %s", num_duration(round(seconds), number));
 	else
-		str_addf(out, "last %.0f s", fmax(1, s->recent_s));
+		str_addf(out, "last %.0f s", fmax(1, seconds));
 	if (t->view == TOP_TREE && t->look.lines)
 		str_add(out, ", lines");
 	if (t->view == TOP_TREE && t->look.threads)
@@ -274,7 +284,7 @@ static void draw_keys(struct top *t, int y, int columns)
 	struct pen p = {t, y, 0, columns};
 
 	for (size_t i = 0; i < sizeof(KEYS) / sizeof(*KEYS); i += 2) {
-		int width = (int)(top_columns(KEYS[i]) + top_columns(KEYS[i + 1])) + 3;
+		int width = (int)(top_columns(KEYS[i]) + top_columns(KEYS[i + 1])) + 1;
 
 		if (p.x + width > columns)
 			return;

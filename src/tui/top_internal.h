@@ -48,7 +48,7 @@ struct top {
 	/* What is shown: the caller's of this turn, or copies of those at which it was paused. */
 	const struct profile *recent, *all;
 	struct profile *held_recent, *held_all;
-	struct top_status status, held; /* the second: times of the picture, while paused */
+	struct top_status status;
 
 	struct top_rows rows;
 	bool stale;          /* another look than the rows': make them anew */

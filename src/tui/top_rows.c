@@ -121,6 +121,11 @@ const char *top_rows_file(const struct top_rows *r, uint32_t place)
 	return r->texts.p + r->places[place].file;
 }
 
+const char *top_rows_file_short(const struct top_rows *r, uint32_t place)
+{
+	return r->texts.p + r->places[place].file_short;
+}
+
 int top_rows_line(const struct top_rows *r, const struct top_item *item)
 {
 	return item->line ? (int)item->line : r->places[item->place].first_line;
@@ -146,6 +151,47 @@ static void add_place(struct top_rows *r, const struct profile_function *f)
 		.first_line = f->first_line > 0 ? f->first_line : 0,
 		.kind = f->kind,
 		.library = view_is_library(f)};
+}
+
+/* Bytes that all the program's own files begin with, up to a folder's end. */
+static size_t common_folder(const struct top_rows *r)
+{
+	const char *first = NULL;
+	size_t len = 0;
+
+	for (uint32_t i = 1; i < r->n_places; i++) {
+		const char *file = top_rows_file(r, i);
+		size_t same = 0;
+
+		if (r->places[i].kind != PROFILE_PYTHON || r->places[i].library || *file != '/')
+			continue;
+		if (!first) {
+			first = file;
+			len = (size_t)(strrchr(file, '/') - file) + 1;
+		}
+		while (same < len && file[same] == first[same])
+			same++;
+		while (same && first[same - 1] != '/')
+			same--;
+		len = same;
+	}
+	return len;
+}
+
+static void shorten_files(struct top_rows *r)
+{
+	size_t common = common_folder(r);
+
+	for (uint32_t i = 0; i < r->n_places; i++) {
+		struct top_place *place = &r->places[i];
+		const char *file = top_rows_file(r, i), *cut = top_short_file(file);
+
+		if (place->kind == PROFILE_NATIVE && strrchr(file, '/'))
+			cut = strrchr(file, '/') + 1;
+		else if (place->kind == PROFILE_PYTHON && !place->library && *file == '/')
+			cut = file + common;
+		place->file_short = (size_t)(cut - r->texts.p);
+	}
 }
 
 static struct top_item *add_item(struct top_rows *r)
@@ -359,6 +405,7 @@ void top_rows_make(struct top_rows *r, const struct profile *p, const struct top
 	add_item(r);
 	for (size_t i = 0; i < p->n_functions; i++)
 		add_place(r, &p->functions[i]);
+	shorten_files(r);
 	for (size_t i = 1; i < p->n_nodes; i++) {
 		r->n_processes += p->functions[p->nodes[i].function].kind == PROFILE_PROCESS;
 		r->whole += profile_weigh(&p->nodes[i].self, look->clock);

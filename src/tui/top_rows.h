@@ -45,6 +45,7 @@ struct top_look {
 /* A function, file or thread, as it is written. Offsets into `texts`. */
 struct top_place {
 	size_t name, file;
+	size_t file_short; /* the end of the file's text, as much as tells files apart */
 	int first_line;
 	enum profile_kind kind;
 	bool library;
@@ -105,6 +106,8 @@ void top_rows_show(
 
 const char *top_rows_name(const struct top_rows *r, uint32_t place);
 const char *top_rows_file(const struct top_rows *r, uint32_t place);
+/* "flask/app.py" of a library; of the program from the folder that its files have in common. */
+const char *top_rows_file_short(const struct top_rows *r, uint32_t place);
 /* The line to write behind the file: of a function its first. */
 int top_rows_line(const struct top_rows *r, const struct top_item *item);
 

@@ -72,7 +72,7 @@ static FILE *stream_of(int fd, const char *mode)
 int top_screen_open(struct top *t, const struct top_spec *spec, struct err *err)
 {
 	struct top_screen *s;
-	int rc = top_terminal_check(err);
+	int rc = top_check(err);
 
 	if (rc)
 		return rc;

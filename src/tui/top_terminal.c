@@ -24,7 +24,7 @@ static const char *capability(const char *name)
 	return text == (char *)-1 ? NULL : text;
 }
 
-int top_terminal_check(struct err *err)
+int top_check(struct err *err)
 {
 	int found = 0;
 

@@ -3,11 +3,6 @@
 #ifndef CULPRIT_TUI_TOP_TERMINAL_H
 #define CULPRIT_TUI_TOP_TERMINAL_H
 
-#include "base/err.h"
-
-/* 0 where stdin and stdout are a terminal that can be drawn on. */
-int top_terminal_check(struct err *err);
-
 /* Makes top_rescue() ready: to be called before the terminal is taken over. */
 void top_rescue_prepare(void);
 void top_rescue_forget(void);

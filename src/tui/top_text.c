@@ -92,9 +92,24 @@ static size_t cut_end(struct str *out, const char *text, size_t columns)
 	return used;
 }
 
+/* The end of it, of so many columns; a mark whose letter is gone goes too. */
+static size_t cut_start(struct str *out, const char *text, size_t columns)
+{
+	size_t all = top_columns(text), bytes;
+
+	while (*text && (all > columns || width_of(next_point(text, &bytes)) == 0)) {
+		int width = width_of(next_point(text, &bytes));
+
+		all -= width > 0 ? (size_t)width : 0;
+		text += bytes;
+	}
+	str_add(out, text);
+	return all;
+}
+
 size_t top_cut(struct str *out, const char *text, size_t columns, enum top_cut cut, bool unicode)
 {
-	size_t all = top_columns(text), mark = unicode ? 1 : 2, over, bytes;
+	size_t all = top_columns(text), mark = unicode ? 1 : 2, first, used;
 
 	if (all <= columns) {
 		str_add(out, text);
@@ -102,22 +117,13 @@ size_t top_cut(struct str *out, const char *text, size_t columns, enum top_cut c
 	}
 	if (columns <= mark)
 		return cut_end(out, text, columns);
-	if (cut == TOP_CUT_END) {
-		size_t used = cut_end(out, text, columns - mark);
-
-		str_add(out, ellipsis(unicode));
-		return used + mark;
-	}
-	for (over = all - (columns - mark); *text && all > columns - mark; text += bytes) {
-		int width = width_of(next_point(text, &bytes));
-
-		all -= width > 0 ? (size_t)width : 0;
-	}
-	while (*text && over && width_of(next_point(text, &bytes)) == 0)
-		text += bytes; /* a mark whose letter is gone */
+	columns -= mark;
+	first = cut == TOP_CUT_END ? columns : cut == TOP_CUT_START ? 0 : columns / 2;
+	used = cut_end(out, text, first);
 	str_add(out, ellipsis(unicode));
-	str_add(out, text);
-	return all + mark;
+	if (cut != TOP_CUT_END)
+		used += cut_start(out, text, columns - first);
+	return used + mark;
 }
 
 const char *top_short_file(const char *file)

@@ -18,9 +18,9 @@ void top_clean(struct str *out, const char *text, bool unicode);
 
 size_t top_columns(const char *text);
 
-/* Adds at most `columns` columns of clean text: the beginning, or the end of it, with "…" (".."
- * where there is no Unicode) for what is left out. Returns the columns that it took. */
-enum top_cut { TOP_CUT_END, TOP_CUT_START };
+/* Adds at most `columns` columns of clean text, with "…" (".." where there is no Unicode) for its
+ * end, its start or its middle. Returns the columns that it took. */
+enum top_cut { TOP_CUT_END, TOP_CUT_START, TOP_CUT_MIDDLE };
 size_t top_cut(struct str *out, const char *text, size_t columns, enum top_cut cut, bool unicode);
 
 /* The part of a path that tells files apart: behind site-packages or the standard library's
