@@ -61,6 +61,17 @@
 	/* Self and total by an id of each node (its function, its line); one that is in a stack twice
 	 * counts once. */
 	function tally(ids, count, clock) {
+		const known = tallies.find((t) => t.ids === ids && t.clock === clock);
+		if (known) return known.result;
+		const result = tallyNow(ids, count, clock);
+		if (tallies.length === 12) tallies.shift();
+		tallies.push({ ids, clock, result });
+		return result;
+	}
+
+	const tallies = [];
+
+	function tallyNow(ids, count, clock) {
 		const weight = nodes[clock];
 		const total = totalOf(clock);
 		const result = { self: new Float64Array(count), total: new Float64Array(count) };
@@ -111,6 +122,14 @@
 		const units = [[1e9, 's'], [1e6, 'ms'], [1e3, '\u00b5s'], [1, 'ns']];
 		const unit = units.find((u) => ns >= u[0]) || units[3];
 		return (ns / unit[0]).toPrecision(3).replace(/e\+.*/, '') + '\u00a0' + unit[1];
+	}
+
+	/* Text that may be broken behind what joins its words. */
+	function breakable(text) {
+		const parts = [];
+		text.split(/(?<=[_./])/).forEach((part) => parts.push(part, make('wbr')));
+		parts.pop();
+		return parts;
 	}
 
 	function weigh(value, clock) {
@@ -258,7 +277,6 @@
 			node.kids = Array.from(found.values()).filter((k) => k.total > 0);
 			node.kids.sort((a, b) => b.total - a.total || a.fn - b.fn);
 			node.self = node.kids.reduce((left, k) => left - k.total, node.total);
-			if (state.invert !== '') node.raw.length > 64 && node.up && (node.weight = node.weight || []);
 		}
 		return node.kids;
 	}
@@ -441,6 +459,7 @@
 	function readColours() {
 		const style = getComputedStyle(home);
 		paint = {};
+		mixed.clear();
 		['own', 'library', 'native', 'plain', 'same', 'grew', 'shrank', 'match'].forEach((name) => {
 			const part = style.getPropertyValue('--flame-' + name).trim().split(/\s+/).map(Number);
 			paint[name] = part;
@@ -454,9 +473,15 @@
 		});
 	}
 
+	const mixed = new Map();
+
 	function colour(name, shift) {
-		const c = paint[name];
-		return 'hsl(' + c[0] + ' ' + c[1] + '% ' + (c[2] + shift) + '%)';
+		const key = name + shift;
+		if (!mixed.has(key)) {
+			const c = paint[name];
+			mixed.set(key, 'hsl(' + c[0] + ' ' + c[1] + '% ' + (c[2] + shift) + '%)');
+		}
+		return mixed.get(key);
 	}
 
 	const shifts = functions.name.map((name) => {
@@ -1092,8 +1117,10 @@
 			list.forEach((c) => {
 				const cell = make('td', (c.left ? 'left ' : 'num ') + (c.soft ? 'sub ' : '') + (c.tint ? c.tint(r) : ''));
 				if (c.key === 'name') {
-					cell.append(button(c.text(r), 'show it in the graph, and its source', () => pickRow(r)));
-				} else cell.append(c.text(r));
+					const b = button('', 'show it in the graph, and its source', () => pickRow(r));
+					b.append(...breakable(c.text(r)));
+					cell.append(b);
+				} else cell.append(...(c.left ? breakable(c.text(r)) : [c.text(r)]));
 				if (c.bar) cell.style.setProperty('--part', 100 * c.bar(r) + '%');
 				if (c.bar) cell.classList.add('barred');
 				row.append(cell);
@@ -1126,7 +1153,7 @@
 			if (!at.has(line[i])) at.set(line[i], at.size);
 			own[i] = at.get(line[i]);
 		}
-		const t = tally(own, at.size, state.clock);
+		const t = tallyNow(own, at.size, state.clock);
 		return (number) => {
 			const k = at.get(number);
 			return k === undefined ? { self: 0, total: 0 } : { self: t.self[k], total: t.total[k] };

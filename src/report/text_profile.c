@@ -7,205 +7,16 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "report/outline.h"
 #include "report/phrase.h"
+#include "report/profile_tree.h"
 #include "report/profile_words.h"
 
-enum { ROWS = 10, PROSE = 96, CELLS = 26 /* columns before the tree */, PACKAGES = 5 };
+enum { ROWS = 10, PROSE = 96, CELLS = 26 /* columns before the tree */ };
 static const double HOT = .5, WARM = .1, COLD = .02;
-/* A library's own function is shown within a folded run from this share on. */
-static const double LEAF = .02;
-
-struct tree {
-	const struct term *term;
-	const struct profile_report *report;
-	struct view view;
-	struct places places;
-	struct profile_unit unit;
-	struct outline outline;
-	size_t shown, folded;
-};
 
 static size_t prose_width(const struct term *term)
 {
 	return term->width > PROSE ? PROSE : term->width;
-}
-
-static const struct profile_function *function_of(const struct tree *t, uint32_t node)
-{
-	return &t->view.profile->functions[t->view.nodes[node].function];
-}
-
-static bool is_library(const struct tree *t, uint32_t node)
-{
-	const struct profile_function *f = function_of(t, node);
-
-	return (f->kind == PROFILE_PYTHON || f->kind == PROFILE_NATIVE) && view_is_library(f);
-}
-
-static bool is_seen(const struct tree *t, uint64_t total)
-{
-	return (double)total >= t->report->view.least * (double)t->view.total && total;
-}
-
-/* ---- which lines ---- */
-
-static void add_node(struct tree *t, uint32_t parent, uint32_t node)
-{
-	const struct view_node *n = &t->view.nodes[node];
-
-	outline_add(&t->outline, parent,
-		&(struct outline_item){.node = node, .self = n->self, .total = n->total});
-	t->shown++;
-}
-
-/* The children of a node, and one remark for those too small that together are not. */
-static void add_children(struct tree *t, uint32_t item, uint32_t node)
-{
-	uint64_t rest = 0;
-	size_t hidden = 0;
-
-	for (uint32_t c = t->view.nodes[node].first_child; c; c = t->view.nodes[c].next_sibling)
-		if (is_seen(t, t->view.nodes[c].total))
-			add_node(t, item, c);
-		else {
-			rest += t->view.nodes[c].total;
-			hidden++;
-		}
-	if (hidden > 1 && is_seen(t, rest)) {
-		struct str text = STR_INIT;
-
-		str_addf(&text, "[%zu more, ", hidden);
-		profile_add_share(&text, (double)rest / (double)t->view.total);
-		str_add(&text, " together]");
-		outline_add(&t->outline, item, &(struct outline_item){.text = str_take(&text)});
-	}
-}
-
-/* What lies below a library frame, up to where the program goes on. */
-struct run {
-	struct outline_item *ends; /* where it goes on, and hot functions within */
-	size_t n, cap;
-	size_t frames; /* not shown */
-	char *packages[PACKAGES];
-	size_t n_packages;
-};
-
-static void run_end(struct run *r, const struct tree *t, uint32_t node, bool leaf)
-{
-	const struct view_node *n = &t->view.nodes[node];
-
-	for (size_t i = 0; leaf && i < r->n; i++)
-		if (r->ends[i].leaf && t->view.nodes[r->ends[i].node].function == n->function) {
-			r->ends[i].self += n->self;
-			r->ends[i].total += n->self;
-			return;
-		}
-	r->ends = mem_grow(r->ends, &r->cap, r->n + 1, sizeof(*r->ends));
-	r->ends[r->n++] = (struct outline_item){
-		.node = node, .self = n->self, .total = leaf ? n->self : n->total, .leaf = leaf};
-}
-
-static void run_package(struct run *r, const struct profile_function *f)
-{
-	struct str name = STR_INIT;
-
-	places_package(&name, f);
-	for (size_t i = 0; name.len && i < r->n_packages; i++)
-		if (!strcmp(r->packages[i], name.p))
-			str_clear(&name);
-	if (name.len && r->n_packages < PACKAGES)
-		r->packages[r->n_packages++] = str_take(&name);
-	str_release(&name);
-}
-
-static int by_total(const void *a, const void *b)
-{
-	const struct outline_item *x = a, *y = b;
-
-	if (x->total != y->total)
-		return x->total < y->total ? 1 : -1;
-	return x->node < y->node ? -1 : x->node > y->node;
-}
-
-static void run_gather(struct run *r, const struct tree *t, uint32_t top)
-{
-	const struct view_node *nodes = t->view.nodes;
-	uint32_t n = nodes[top].first_child;
-
-	while (n) {
-		bool inner = is_library(t, n);
-
-		if (!is_seen(t, nodes[n].total))
-			inner = false;
-		else if (!inner)
-			run_end(r, t, n, false);
-		else if (nodes[n].self && (double)nodes[n].self >= LEAF * (double)t->view.total &&
-			 is_seen(t, nodes[n].self))
-			run_end(r, t, n, true);
-		else {
-			r->frames++;
-			run_package(r, function_of(t, n));
-		}
-		if (inner && nodes[n].first_child) {
-			n = nodes[n].first_child;
-			continue;
-		}
-		while (n != top && !nodes[n].next_sibling)
-			n = nodes[n].parent;
-		n = n == top ? 0 : nodes[n].next_sibling;
-	}
-	if (r->n)
-		qsort(r->ends, r->n, sizeof(*r->ends), by_total);
-}
-
-static char *run_text(const struct run *r, const struct tree *t)
-{
-	struct str text = STR_INIT, names = STR_INIT;
-
-	for (size_t i = 0; i < r->n_packages; i++)
-		str_addf(&names, "%s%s", i ? ", " : "", r->packages[i]);
-	str_addf(&text, "[%zu frames hidden] ", r->frames);
-	profile_add_name(&text, t->term, str_text(&names), 30);
-	str_release(&names);
-	return str_take(&text);
-}
-
-static void add_run(struct tree *t, uint32_t item, uint32_t node)
-{
-	struct run r = {0};
-
-	run_gather(&r, t, node);
-	if (r.frames < 2) {
-		add_children(t, item, node);
-	} else {
-		item = outline_add(
-			&t->outline, item, &(struct outline_item){.text = run_text(&r, t)});
-		t->folded += r.frames;
-		for (size_t i = 0; i < r.n; i++)
-			outline_add(&t->outline, item, &r.ends[i]);
-		t->shown += r.n;
-	}
-	for (size_t i = 0; i < r.n_packages; i++)
-		free(r.packages[i]);
-	free(r.ends);
-}
-
-static void tree_build(struct tree *t)
-{
-	const struct view_options *o = &t->report->view;
-
-	add_children(t, 0, 0);
-	for (uint32_t i = 1; i < t->outline.n; i++) {
-		const struct outline_item *item = &t->outline.items[i];
-
-		if (item->text || item->leaf)
-			continue;
-		if (o->fold && !o->invert && is_library(t, item->node))
-			add_run(t, i, item->node);
-		else
-			add_children(t, i, item->node);
-	}
 }
 
 /* ---- how they look ---- */
@@ -233,7 +44,7 @@ static void add_right(struct str *out, const char *text, size_t width)
 
 static void draw_cells(struct str *out, const struct outline_item *item, void *context)
 {
-	const struct tree *t = context;
+	const struct profile_tree *t = context;
 	double share = (double)item->total / (double)t->view.total;
 	struct str share_text = STR_INIT, times = STR_INIT, one = STR_INIT;
 
@@ -261,8 +72,8 @@ static void draw_cells(struct str *out, const struct outline_item *item, void *c
 static void draw_label(
 	struct str *out, const struct outline_item *item, size_t width, void *context)
 {
-	const struct tree *t = context;
-	const struct profile_function *f = function_of(t, item->node);
+	const struct profile_tree *t = context;
+	const struct profile_function *f = profile_tree_function(t, item->node);
 	int line = t->view.nodes[item->node].line;
 	struct str name = STR_INIT, where = STR_INIT;
 	size_t rest, need;
@@ -285,13 +96,13 @@ static void draw_label(
 	str_release(&where);
 }
 
-static void add_tree(struct str *out, struct tree *t)
+static void add_tree(struct str *out, struct profile_tree *t)
 {
 	const struct view_options *o = &t->report->view;
 	struct str head = STR_INIT, unit = STR_INIT;
 	size_t hidden;
 
-	tree_build(t);
+	profile_tree_build(t);
 	str_addf(&unit, "total %s", t->unit.size > 1 ? t->unit.name : "");
 	add_right(&head, "share", 6);
 	add_right(&head, t->unit.size > 1 ? unit.p : "total", 9);
@@ -310,7 +121,7 @@ static void add_tree(struct str *out, struct tree *t)
 			hidden == 1 ? "is" : "are");
 	}
 	if (t->folded)
-		str_addf(&head, "%s%zu library frames folded", head.len ? "; " : "", t->folded);
+		str_addf(&head, "%s%zu frames folded", head.len ? "; " : "", t->folded);
 	if (head.len) {
 		str_add(&head, ": --all shows them\n");
 		term_add(out, t->term, TERM_DIM, head.p);
@@ -321,8 +132,8 @@ static void add_tree(struct str *out, struct tree *t)
 
 /* ---- the tables ---- */
 
-static void interval_cell(struct table *table, const struct view_row *row, const struct tree *t,
-	const struct profile_sums *sums)
+static void interval_cell(struct table *table, const struct view_row *row,
+	const struct profile_tree *t, const struct profile_sums *sums)
 {
 	double share = (double)row->self / (double)t->view.total, low, high;
 	struct str text = STR_INIT;
@@ -340,7 +151,7 @@ static void interval_cell(struct table *table, const struct view_row *row, const
 	str_release(&text);
 }
 
-static void row_cells(struct table *table, const struct view_row *row, const struct tree *t,
+static void row_cells(struct table *table, const struct view_row *row, const struct profile_tree *t,
 	const struct profile_sums *sums, size_t width)
 {
 	const struct profile_function *f = &t->view.profile->functions[row->function];
@@ -367,7 +178,7 @@ static void row_cells(struct table *table, const struct view_row *row, const str
 }
 
 /* Columns that the numbers take, and the gaps behind them. */
-static size_t numbers_width(const struct tree *t)
+static size_t numbers_width(const struct profile_tree *t)
 {
 	struct str text = STR_INIT;
 	size_t width;
@@ -378,8 +189,8 @@ static size_t numbers_width(const struct tree *t)
 	return 6 + 2 + 10 + 2 + 2 * (width + 2);
 }
 
-static void add_table(struct str *out, const struct tree *t, const struct profile_sums *sums,
-	const struct view_row *rows, size_t n, const char *title)
+static void add_table(struct str *out, const struct profile_tree *t,
+	const struct profile_sums *sums, const struct view_row *rows, size_t n, const char *title)
 {
 	size_t most = t->report->rows ? t->report->rows : ROWS, width;
 	struct table table = TABLE_INIT;
@@ -401,7 +212,7 @@ static void add_table(struct str *out, const struct tree *t, const struct profil
 	table_release(&table);
 }
 
-static void add_tables(struct str *out, const struct tree *t)
+static void add_tables(struct str *out, const struct profile_tree *t)
 {
 	const struct profile *p = t->view.profile;
 	struct profile_sums sums;
@@ -472,7 +283,7 @@ static void add_words(struct str *out, const struct term *term, const struct pro
 
 void report_profile(struct str *out, const struct term *term, const struct profile_report *r)
 {
-	struct tree t = {.term = term, .report = r};
+	struct profile_tree t = {.term = term, .report = r};
 	struct view_options all = r->view;
 
 	/* what is too small or folded is counted here, so the view leaves nothing out */
