@@ -81,7 +81,8 @@ struct layout {
 	} gil;
 	struct {
 		uint16_t type, size; /* size: of a variable object, and of a list, tuple, bytes */
-		uint16_t type_name, type_basic_size, type_flags, type_dict_offset, type_cached_keys;
+		uint16_t type_name, type_basic_size, type_flags, type_base, type_dict_offset,
+			type_cached_keys;
 	} object;
 	struct {
 		uint16_t length, state, ascii_bytes, compact_bytes; /* text behind so many bytes */
@@ -108,10 +109,11 @@ struct layout {
 		uint16_t state; /* 3.11 on, one signed byte: below 0 suspended or not started */
 	} generator;
 	struct {
-		uint16_t waits, coroutine, name; /* of asyncio's C Task */
-		uint16_t callbacks0, callbacks;  /* of its Future, which a Task begins with */
-		uint16_t fields;                 /* size of a Task */
-		uint16_t gather_children;        /* see tasks.c */
+		/* Of asyncio's Task in C. */
+		uint16_t size; /* 0: not known, and so is the rest */
+		uint16_t name, coroutine;
+		uint16_t waits; /* the future that it awaits */
+		uint16_t state; /* int, of its Future, with which it begins: 0 pending */
 	} task;
 };
 

@@ -1,4 +1,5 @@
-/* CPython 3.12: offsetof() of its own headers, last patch versions, x86-64. */
+/* CPython 3.12 on 64-bit machines: offsetof() of its own headers; `task`, which has none, by where
+ * the known values of a living task lie. */
 #include "pyremote/layout.h"
 
 const struct layout layout_3_12 = {
@@ -70,6 +71,7 @@ const struct layout layout_3_12 = {
 			.type_name = 24,
 			.type_basic_size = 32,
 			.type_flags = 168,
+			.type_base = 256,
 			.type_dict_offset = 288,
 			.type_cached_keys = 880,
 		},
@@ -103,5 +105,5 @@ const struct layout layout_3_12 = {
 	.set = {.used = 24, .mask = 32, .table = 40},
 	.other = {.weak_target = 16, .module_dict = 16},
 	.generator = {.frame = 72, .state = 67},
-	.task = {0},
+	.task = {.size = 176, .name = 144, .coroutine = 136, .waits = 128, .state = 88},
 };

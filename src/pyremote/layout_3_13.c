@@ -1,4 +1,5 @@
-/* CPython 3.13: offsetof() of its own headers, last patch versions, x86-64. */
+/* CPython 3.13 on 64-bit machines: offsetof() of its own headers; `task`, which has none, by where
+ * the known values of a living task lie. */
 #include "pyremote/layout.h"
 
 const struct layout layout_3_13 = {
@@ -70,6 +71,7 @@ const struct layout layout_3_13 = {
 			.type_name = 24,
 			.type_basic_size = 32,
 			.type_flags = 168,
+			.type_base = 256,
 			.type_dict_offset = 288,
 			.type_cached_keys = 880,
 		},
@@ -103,5 +105,5 @@ const struct layout layout_3_13 = {
 	.set = {.used = 24, .mask = 32, .table = 40},
 	.other = {.weak_target = 16, .module_dict = 16},
 	.generator = {.frame = 72, .state = 67},
-	.task = {0},
+	.task = {.size = 144, .name = 128, .coroutine = 120, .waits = 112, .state = 96},
 };

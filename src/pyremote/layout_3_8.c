@@ -1,4 +1,5 @@
-/* CPython 3.8: offsetof() of its own headers, last patch versions, x86-64. */
+/* CPython 3.8 on 64-bit machines: offsetof() of its own headers; `task`, which has none, by where
+ * the known values of a living task lie. */
 #include "pyremote/layout.h"
 
 const struct layout layout_3_8 = {
@@ -70,6 +71,7 @@ const struct layout layout_3_8 = {
 			.type_name = 24,
 			.type_basic_size = 32,
 			.type_flags = 168,
+			.type_base = 256,
 			.type_dict_offset = 288,
 			.type_cached_keys = 872,
 		},
@@ -103,5 +105,5 @@ const struct layout layout_3_8 = {
 	.set = {.used = 24, .mask = 32, .table = 40},
 	.other = {.weak_target = 16, .module_dict = 16},
 	.generator = {.frame = 16, .state = NO_FIELD},
-	.task = {0},
+	.task = {.size = 144, .name = 120, .coroutine = 112, .waits = 104, .state = 72},
 };

@@ -1,4 +1,5 @@
-/* CPython 3.9: offsetof() of its own headers, last patch versions, x86-64. */
+/* CPython 3.9 on 64-bit machines: offsetof() of its own headers; `task`, which has none, by where
+ * the known values of a living task lie. */
 #include "pyremote/layout.h"
 
 const struct layout layout_3_9 = {
@@ -70,6 +71,7 @@ const struct layout layout_3_9 = {
 			.type_name = 24,
 			.type_basic_size = 32,
 			.type_flags = 168,
+			.type_base = 256,
 			.type_dict_offset = 288,
 			.type_cached_keys = 864,
 		},
@@ -103,5 +105,5 @@ const struct layout layout_3_9 = {
 	.set = {.used = 24, .mask = 32, .table = 40},
 	.other = {.weak_target = 16, .module_dict = 16},
 	.generator = {.frame = 16, .state = NO_FIELD},
-	.task = {0},
+	.task = {.size = 184, .name = 160, .coroutine = 152, .waits = 144, .state = 80},
 };

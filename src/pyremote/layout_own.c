@@ -195,7 +195,9 @@ enum layout_own layout_read_own(
 	read_states(&r, out, minor == 13 ? 0 : 1);
 	read_frames(&r, out);
 	read_objects(&r, out);
-	if (minor > 13)
+	if (minor > 13) { /* what 3.13's numbers say nothing about */
 		out->runtime_initialized = NO_FIELD;
+		memset(&out->task, 0, sizeof(out->task));
+	}
 	return r.strange ? OWN_STRANGE : OWN_READ;
 }
