@@ -1,8 +1,13 @@
 /*
- * Two profiles, before and after, as one tree: each place with its time in both. Stacks are matched
- * by function name and file name (not line numbers: those move when a file is edited; not the
- * numbers of processes and threads). Where the two took differently long, times are per second of
- * profile, or as shares.
+ * Two profiles, before and after, as one tree: each place with its time in both, as shares, for the
+ * two may have taken differently long. Stacks are matched by function name and file; not by line
+ * numbers, which move when a file is edited, and not by the numbers of processes, threads and tasks
+ * ("Task-7" is "Task-*"). A file that only one of the two has is matched with one of the same name
+ * elsewhere that only the other one has ("/srv/v1/app.py", "/srv/v2/app.py").
+ *
+ * What is a change and what is noise: a function's share varies from slice to slice of a profile
+ * (struct profile_slices), and that says how far two profiles of the same program may lie apart
+ * (view_worth()). docs/methods.md has how often it errs.
  */
 #ifndef CULPRIT_PROFILE_DIFF_H
 #define CULPRIT_PROFILE_DIFF_H
@@ -11,11 +16,11 @@
 
 struct diff_side {
 	double self, total; /* share of all the time of that profile, 0 to 1 */
-	uint64_t samples;   /* within it, total */
+	uint64_t samples;   /* stacks that it is in */
 };
 
 struct diff_node {
-	const char *name, *file; /* of the profiles */
+	const char *name, *file;
 	enum profile_kind kind;
 	uint32_t parent, first_child,
 		next_sibling; /* 0: none; siblings by the larger total first */
@@ -28,17 +33,22 @@ struct diff_row {
 	enum profile_kind kind;
 	struct diff_side before, after;
 	double change_low, change_high; /* 95 % interval of after.self - before.self (Newcombe 1998,
-					   method 10) */
+					   method 10, on what the samples are worth); NaN where
+					   `timed` is false */
+	double p;  /* that a change of the share as large is noise; NaN as well */
 	bool real; /* told from noise at 5 % over all rows (Benjamini-Hochberg) */
 };
 
 struct profile_diff {
 	enum profile_clock clock;
-	struct diff_node *nodes; /* [0] is the root */
+	bool timed;              /* both have slices enough; else nothing is said to be real */
+	struct diff_node *nodes; /* [0] is the root; parents before children */
 	size_t n_nodes;
 	struct diff_row *rows; /* by falling |change of self|, real ones first */
 	size_t n_rows;
-	double before_s, after_s; /* all the time of the clock in each */
+	double before_s, after_s; /* all the time of the clock in each; samples: how many */
+	char **texts;             /* names without numbers, owned */
+	size_t n_texts, cap_texts;
 };
 
 /* Texts are borrowed from a and b. */

@@ -52,10 +52,13 @@ void profile_free(struct profile *p)
 uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t function, int32_t line)
 {
 	struct table *t = &p->index->nodes;
-	uint32_t hash = table_mix(parent, function, (uint32_t)line);
+	uint32_t hash;
 
 	if (parent & PROFILE_FOLDED)
 		return parent;
+	if (line < 0)
+		line = 0;
+	hash = table_mix(parent, function, (uint32_t)line);
 	for (size_t at = table_first(t, hash); t->slots[at].index; at = table_next(t, at)) {
 		const struct profile_node *n;
 
@@ -159,7 +162,10 @@ void profile_merge(struct profile *p, const struct profile *from)
 		if (node_of[i] & PROFILE_FOLDED)
 			p->about.folded = profile_sum(p->about.folded, n->self.samples);
 	}
-	profile_slices_merge(p, from, function_of);
+	if (from->slices.n == 0 && from->n_nodes > 1)
+		profile_slices_drop(p); /* they would not be of all that is there */
+	else
+		profile_slices_merge(p, from, function_of);
 	about_merge(&p->about, &from->about);
 	free(function_of);
 	free(node_of);

@@ -63,14 +63,13 @@ static size_t character(const unsigned char *p, size_t len)
 	return n;
 }
 
-/* Into `out`, which has room for PROFILE_MAX_NAME_BYTES + 1: the text made printable. */
-static size_t clean(char *out, const char *text)
+size_t profile_clean(char *out, size_t size, const char *text)
 {
-	size_t len = strnlen(text, PROFILE_MAX_NAME_BYTES + 1), n = 0;
-	bool cut = len > PROFILE_MAX_NAME_BYTES;
+	size_t max = size - 1, len = strnlen(text, max + 1), n = 0;
+	bool cut = len > max;
 
 	if (cut)
-		len = PROFILE_MAX_NAME_BYTES - 3; /* room for the dots */
+		len = max - 3; /* room for the dots */
 	for (size_t i = 0; i < len;) {
 		size_t bytes = character((const unsigned char *)text + i, len - i);
 
@@ -94,8 +93,8 @@ static size_t clean(char *out, const char *text)
 /* The index of a text that is kept once; SIZE_MAX when there is no room. */
 static size_t text_intern(struct profile_index *x, const char *raw)
 {
-	char text[PROFILE_MAX_NAME_BYTES + 4];
-	size_t len = clean(text, raw);
+	char text[PROFILE_MAX_NAME_BYTES + 1];
+	size_t len = profile_clean(text, sizeof(text), raw);
 	uint32_t hash = table_hash_text(text, len);
 
 	for (size_t at = table_first(&x->texts, hash); x->texts.slots[at].index;
@@ -147,6 +146,8 @@ uint32_t profile_function(struct profile *p, enum profile_kind kind, const char 
 	size_t name_at = text_intern(p->index, name), file_at = text_intern(p->index, file);
 	uint32_t i = UINT32_MAX;
 
+	if (first_line < 0)
+		first_line = 0;
 	if (name_at != SIZE_MAX && file_at != SIZE_MAX)
 		i = function_intern(p, kind, name_at, file_at, first_line,
 			PROFILE_MAX_FUNCTIONS - PROFILE_N_KINDS);

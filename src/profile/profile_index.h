@@ -19,6 +19,15 @@ struct profile_index {
 void profile_index_init(struct profile *p);
 void profile_index_free(struct profile *p);
 
+/* Text made printable, cut to size - 1 bytes: UTF-8 without control characters. */
+size_t profile_clean(char *out, size_t size, const char *text);
+/* Puts a moment behind the others as it is: it begins no earlier than they do. */
+void profile_put_moment(struct profile *p, const struct profile_moment *m);
+
+/* As if nothing were known of the order of time. */
+void profile_slices_drop(struct profile *p);
+/* One empty slice. */
+void profile_slices_begin(struct profile *p);
 /* A function's row, made where it is not there; begins the first slice. */
 struct profile_slice_row *profile_slice_row(struct profile *p, uint32_t function);
 /* `samples` more are in the newest slice: begins the next one when it is full. */

@@ -1,5 +1,6 @@
 /* The order of time: moments, of which there are at most so many, and slices, by which the spread
  * of a function's time is known. Both get coarser as the profile gets longer. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -93,6 +94,13 @@ void profile_add_moment(
 	put(p, &m);
 }
 
+void profile_put_moment(struct profile *p, const struct profile_moment *m)
+{
+	p->moments = mem_grow(p->moments, &p->cap_moments, p->n_moments + 1, sizeof(*p->moments));
+	p->moments[p->n_moments++] = *m;
+	*last_of(p, m->thread) = (uint32_t)p->n_moments;
+}
+
 /* ---- slices ---- */
 
 enum {
@@ -100,8 +108,10 @@ enum {
 	MAX_SLICE_ROWS = 20000, /* 15 MB; the functions after those are not told from noise */
 };
 
-static void slices_begin(struct profile_slices *s)
+void profile_slices_begin(struct profile *p)
 {
+	struct profile_slices *s = &p->slices;
+
 	s->n = 1;
 	s->samples = FIRST_SLICE_SAMPLES;
 	s->rows = mem_grow(s->rows, &s->cap_rows, 16, sizeof(*s->rows));
@@ -115,7 +125,7 @@ struct profile_slice_row *profile_slice_row(struct profile *p, uint32_t function
 	size_t had = s->cap_row_of;
 
 	if (s->n == 0)
-		slices_begin(s);
+		profile_slices_begin(p);
 	if (function >= had) {
 		s->row_of = mem_grow(s->row_of, &s->cap_row_of, function + 1, sizeof(*s->row_of));
 		memset(s->row_of + had, 0, (s->cap_row_of - had) * sizeof(*s->row_of));
@@ -128,6 +138,13 @@ struct profile_slice_row *profile_slice_row(struct profile *p, uint32_t function
 		s->row_of[function] = (uint32_t)s->n_rows++;
 	}
 	return &s->rows[s->row_of[function]];
+}
+
+void profile_slices_drop(struct profile *p)
+{
+	free(p->slices.rows);
+	free(p->slices.row_of);
+	p->slices = (struct profile_slices){0};
 }
 
 static void halve(uint64_t *values)

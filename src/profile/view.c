@@ -2,7 +2,6 @@
  * parents stand before their children, so that no depth of recursion in a profile is one here. */
 #include "profile/view.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,21 +173,4 @@ void view_release(struct view *v)
 		free((void *)v->nodes[i].libraries);
 	free(v->nodes);
 	*v = (struct view){0};
-}
-
-void view_share_interval(double share, double samples, double *low, double *high)
-{
-	const double z = 1.959963984540054;
-	double z2 = z * z, middle, reach;
-
-	if (!(samples > 0)) {
-		*low = 0;
-		*high = 1;
-		return;
-	}
-	middle = (share + z2 / (2 * samples)) / (1 + z2 / samples);
-	reach = z / (1 + z2 / samples) *
-		sqrt(share * (1 - share) / samples + z2 / (4 * samples * samples));
-	*low = share <= 0 ? 0 : fmax(0, middle - reach);
-	*high = share >= 1 ? 1 : fmin(1, middle + reach);
 }

@@ -72,7 +72,18 @@ struct view_row *view_lines(const struct profile *p, enum profile_clock clock, s
 void view_library_name(const struct profile_function *f, char *out, size_t size);
 
 /* 95 % interval of a share seen in so many samples that are independent of each other (Wilson
- * 1927), as shares. How many samples of a profile are worth: profile_worth() of diff.h. */
+ * 1927), as shares. */
 void view_share_interval(double share, double samples, double *low, double *high);
+
+/*
+ * How many independent samples a function's own share is worth; NaN where that is not known (fewer
+ * than 8 full slices, or a profile without the order of time). Samples of one call are not
+ * independent: what counts is how its time spreads over slices (struct profile_slices), as in the
+ * method of batch means: worth = share (1 - share) / variance of the mean of the slices, at most
+ * the number of samples, and less for the uncertainty of that variance (Korn & Graubard 1998). A
+ * program that goes through phases once is worth few samples: whether it would do so again, one
+ * profile cannot know.
+ */
+double view_worth(const struct profile *p, uint32_t function, enum profile_clock clock);
 
 #endif
