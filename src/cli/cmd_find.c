@@ -95,7 +95,7 @@ static int conclude(struct cli *cli, const struct study *study, struct store *st
 {
 	struct stored s = {0};
 	struct rank_result rank = {0};
-	json_t *json = NULL, *slow;
+	json_t *json = NULL, *slow, *profiled;
 	int rc = store_trial_list(store, id, &s.trials, &s.n_trials, err);
 
 	if (!rc)
@@ -112,6 +112,9 @@ static int conclude(struct cli *cli, const struct study *study, struct store *st
 	slow = study_slow(study, s.trials, s.n_trials);
 	if (slow)
 		json_object_set_new(json, "slow", slow);
+	profiled = study_profiled(study, store, s.trials, s.n_trials);
+	if (profiled)
+		json_object_set_new(json, "profile", profiled);
 	rc = confirm(cli, study, store, id, &rank, json, err);
 	if (rc == -(int)ERR_SERVICE) { /* the ranking stands without it */
 		cli_note("not confirmed: %s", err->text);

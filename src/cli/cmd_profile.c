@@ -21,7 +21,7 @@ static struct profile_options {
 	bool native, pause, tasks, alone, live;
 	const char *html, *output;
 	int write; /* enum profile_format; −1: none */
-} options = {.view = {.clock = -1}, .rate = 1000, .live = true, .write = -1};
+} options = {.view = {.clock = -1}, .rate = 500, .live = true, .write = -1};
 
 #define AT(field) offsetof(struct profile_options, field)
 
@@ -31,7 +31,7 @@ static const struct opt PROFILE_OPTIONS[] = {
 	{'d', "duration", OPT_DURATION, AT(duration_ns), NULL,
 		"end after this time (when it ends); a command that was run is ended then", 1e6,
 		1e16, NULL},
-	{'r', "rate", OPT_REAL, AT(rate), "N", "looks a second (1000)", 1, 20000, NULL},
+	{'r', "rate", OPT_REAL, AT(rate), "N", "looks a second (500)", 1, 20000, NULL},
 	{0, "native", OPT_FLAG, AT(native), NULL,
 		"machine code too: C functions between and below Python's, and programs that are "
 		"no Python; stops each thread for some tens of microseconds",
@@ -336,8 +336,8 @@ const struct cmd cmd_profile = {
 	.name = "profile",
 	.arguments = "[-- COMMAND [ARGUMENT …]]",
 	.summary = "profile Python programs from outside, without touching them",
-	.about = "Looks at the stacks of a Python process, and of all that it starts, a thousand "
-		 "times a second, from outside: nothing is put into it, it is not stopped, and a "
+	.about = "Looks at the stacks of a Python process, and of all that it starts, 500 times a "
+		 "second, from outside: nothing is put into it, it is not stopped, and a "
 		 "stack counts only when it is proven to have existed. Says which calls its time "
 		 "went to, by CPU time (or wall time, or time with the interpreter lock: "
 		 "--clock). A command's output goes through, and culprit exits with its exit "

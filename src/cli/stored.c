@@ -152,6 +152,7 @@ void stored_add_confirm(const struct run *run, const struct term *term, struct s
 
 	report_slow(out, term, json_text_at(json_object_get(run->result, "settled"), "sentence"));
 	report_slow(out, term, slow);
+	report_slow(out, term, json_text_at(json_object_get(run->result, "profile"), "sentence"));
 	if (stored_confirm(run, &confirm))
 		report_confirm(out, term, &confirm);
 	confirm_release(&confirm);
@@ -254,6 +255,15 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 	return rc;
 }
 
+/* What was saturated in the worst settings, and which functions grew there. */
+static void add_sentences(struct str *out, const struct run *run)
+{
+	str_add(out, json_text_at(json_object_get(run->result, "slow"), "sentence"));
+	if (json_object_get(run->result, "profile"))
+		str_addf(out, "%s%s", out->len ? " " : "",
+			json_text_at(json_object_get(run->result, "profile"), "sentence"));
+}
+
 void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
 	const struct rank_result *rank, struct str *out)
 {
@@ -261,6 +271,7 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 	char started[CLOCK_TEXT];
 	struct confirm confirm;
 	bool confirmed = stored_confirm(run, &confirm);
+	struct str slow = STR_INIT;
 	struct report_page page = {
 		.title = run->title,
 		.command = run->command,
@@ -273,7 +284,6 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 				   : NAN,
 		.rank = rank,
 		.confirm = confirmed ? &confirm : NULL,
-		.slow = json_text_at(json_object_get(run->result, "slow"), "sentence"),
 		.trials = n_trials ? rows : NULL,
 	};
 
@@ -284,7 +294,10 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 		rows[i] = (struct report_trial){trials[i].index, trials[i].ok,
 			json_text_at(trials[i].detail, "note"), trials[i].setting,
 			trials[i].responses};
+	add_sentences(&slow, run);
+	page.slow = str_text(&slow);
 	report_html(out, &page);
+	str_release(&slow);
 	confirm_release(&confirm);
 	free(rows);
 }

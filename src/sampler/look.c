@@ -90,7 +90,7 @@ bool look_runs(struct sampler *s, struct subject *j, struct known_thread *k, boo
 
 /* ---- nodes ---- */
 
-static uint32_t mark(struct sampler *s, uint32_t parent, const char *what)
+uint32_t look_mark(struct sampler *s, uint32_t parent, const char *what)
 {
 	return profile_node(
 		s->profile, parent, profile_function(s->profile, PROFILE_MARK, what, "", 0), 0);
@@ -128,27 +128,37 @@ static void thread_node(struct sampler *s, struct subject *j, struct known_threa
 	k->epoch = s->epoch;
 }
 
+/* What threading calls it; asked again, ever more seldom, while it has no name: an interpreter that
+ * starts has no threading yet. False: wait a moment for it. */
+static bool name_it(
+	struct subject *j, struct known_thread *k, struct python_thread *t, uint64_t now)
+{
+	const char *name = k->tid == j->pid ? "MainThread" : NULL;
+
+	if (!name)
+		name = python_thread_name(j->python, t);
+	if (!name && now - k->first_ns < NAME_PATIENCE_NS)
+		return false;
+	k->named = name != NULL;
+	k->name_ns = now + (now - k->first_ns);
+	snprintf(k->name, sizeof(k->name), "%.*s (%d)", (int)sizeof(k->name) - 16,
+		name ? name : "thread", (int)k->tid);
+	k->epoch = 0;
+	return true;
+}
+
 bool look_begin_thread(struct sampler *s, struct subject *j, struct known_thread *k,
 	struct python_thread *t, uint64_t now)
 {
-	const char *name;
-
 	if (!k->first_ns)
 		k->first_ns = now;
-	if (!k->named) {
-		name = t ? python_thread_name(j->python, t) : NULL;
-		if (t && !name && now - k->first_ns < NAME_PATIENCE_NS)
-			return false;
-		snprintf(k->name, sizeof(k->name), "%.*s (%d)", (int)sizeof(k->name) - 16,
-			name ? name : "thread", (int)k->tid);
-		k->named = true;
-	}
+	if (!k->named && now >= k->name_ns && !name_it(j, k, t, now))
+		return false;
 	thread_node(s, j, k);
 	return true;
 }
 
-/* Below which node its frames are: its task's, where it runs one. */
-static void set_base(
+void look_base(
 	struct sampler *s, struct subject *j, struct known_thread *k, struct python_thread *t)
 {
 	const char *task = s->spec.tasks ? python_running_task(j->python, t) : "";
@@ -211,7 +221,7 @@ void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_
 static void look_at(struct sampler *s, struct subject *j, struct known_thread *k,
 	struct python_thread *t, bool turn, uint64_t now)
 {
-	bool fresh = k->epoch != s->epoch, unchanged = t->stack == STACK_UNCHANGED;
+	bool unchanged = t->stack == STACK_UNCHANGED;
 	bool running = look_runs(s, j, k, unchanged && !turn);
 	uint32_t node;
 
@@ -224,18 +234,18 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 	if (t->stack == STACK_REJECTED) {
 		s->profile->about.rejected++;
 		s->state.rejected++;
-		look_book(s, k, mark(s, k->node, "(rejected)"), now, running, t->gil);
+		look_book(s, k, look_mark(s, k->node, "(rejected)"), now, running, t->gil);
 		return;
 	}
 	s->profile->about.samples++;
 	s->state.samples++;
 	if (t->stack == STACK_EMPTY) {
-		look_book(s, k, mark(s, k->node, "(no Python frame)"), now, running, t->gil);
+		look_book(s, k, look_mark(s, k->node, "(no Python frame)"), now, running, t->gil);
 		return;
 	}
-	if (!unchanged || fresh)
-		set_base(s, j, k, t);
-	node = unchanged && !fresh && k->n_frames == t->n_frames && k->n_frames
+	if (!unchanged || !k->n_frames)
+		look_base(s, j, k, t);
+	node = unchanged && k->n_frames == t->n_frames && k->n_frames
 		       ? k->frames[k->n_frames - 1].node
 		       : look_stack(s, j, k, t);
 	look_book(s, k, node, now, running, t->gil);
@@ -247,11 +257,7 @@ void look_python(struct sampler *s, struct subject *j, uint64_t now)
 	struct err err;
 
 	if (python_sweep_all(j->python, &sweep, &err) != PYTHON_OK) {
-		subject_detach(s, j); /* ended, or executes something else */
-		j->kind = SUBJECT_NEW;
-		j->found_ns = now;
-		j->try_ns = now + 2 * NS_PER_MS;
-		j->tries = 0;
+		subject_again(s, j, now);
 		return;
 	}
 	s->profile->about.retries += sweep->retries;

@@ -34,9 +34,10 @@ enum {
 
 /* ---- places.c ---- */
 
-/* Which function and line a code object and an instruction are; forgotten with the profile. */
+/* Which function and line a code object and an instruction are, or a symbol of machine code;
+ * forgotten with the profile. */
 struct place {
-	const struct python_code *code; /* NULL: free */
+	const void *key; /* the code object, the symbol; NULL: free */
 	int32_t instruction, line;
 	uint32_t function;
 };
@@ -49,6 +50,8 @@ struct place_cache {
 /* The node of a frame below `parent`. */
 uint32_t place_cache_node(struct place_cache *c, struct profile *p, uint32_t parent,
 	const struct python_frame *frame);
+uint32_t place_cache_native(struct place_cache *c, struct profile *p, uint32_t parent,
+	const struct native_symbol *symbol);
 void place_cache_clear(struct place_cache *c);
 void place_cache_release(struct place_cache *c);
 
@@ -79,6 +82,7 @@ struct known_thread {
 	uint64_t first_ns, last_ns; /* looks at it; last 0: none was booked */
 	struct state_file state;
 	bool named;
+	uint64_t name_ns; /* when its name is asked for */
 	char name[96];
 	unsigned epoch;     /* of the profile that the nodes are of */
 	uint32_t node;      /* PROFILE_THREAD */
@@ -190,6 +194,8 @@ struct subject *subject_new(pid_t pid, uint64_t start_ticks, uint64_t now);
 void subject_free(struct sampler *s, struct subject *j);
 /* Lets go of what is read of it, and forgets its threads; it can be tried again. */
 void subject_detach(struct sampler *s, struct subject *j);
+/* The same, and it is tried again at once: it ended, or executes something else. */
+void subject_again(struct sampler *s, struct subject *j, uint64_t now);
 /* What it is, where it is time to ask (again). */
 void subject_try(struct sampler *s, struct subject *j, uint64_t now);
 bool subject_is_seen(const struct subject *j);
@@ -208,6 +214,10 @@ struct known_thread *look_thread(struct subject *j, size_t hint, uint64_t key, p
 void look_forget(struct sampler *s, struct subject *j); /* threads that were not seen any more */
 bool look_runs(struct sampler *s, struct subject *j, struct known_thread *k, bool as_before);
 uint32_t look_process_node(struct sampler *s, struct subject *j);
+/* Below which node its frames are, k->base: its task's, where it runs one. */
+void look_base(
+	struct sampler *s, struct subject *j, struct known_thread *k, struct python_thread *t);
+uint32_t look_mark(struct sampler *s, uint32_t parent, const char *what);
 /* Books what a thread did since the last look at it. */
 void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_t now, bool running,
 	bool gil);

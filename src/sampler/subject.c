@@ -101,6 +101,15 @@ void subject_detach(struct sampler *s, struct subject *j)
 	j->command[0] = '\0';
 }
 
+void subject_again(struct sampler *s, struct subject *j, uint64_t now)
+{
+	subject_detach(s, j);
+	j->kind = SUBJECT_NEW;
+	j->found_ns = now;
+	j->try_ns = now + FIRST_TRY_NS;
+	j->tries = 0;
+}
+
 static void count_unread(struct unread *u, const struct subject *j)
 {
 	char command[COMMAND];
@@ -171,7 +180,8 @@ static enum python_why attach(struct sampler *s, struct subject *j)
 {
 	enum python_why why = python_attach(&j->python, j->pid, &j->err);
 
-	if (why == PYTHON_OK && s->spec.native && native_attach(&j->native, j->pid, &j->err)) {
+	if (why == PYTHON_OK && (s->spec.native || s->spec.pause) &&
+		native_attach(&j->native, j->pid, &j->err)) {
 		python_detach(j->python);
 		j->python = NULL;
 		return PYTHON_DENIED;
@@ -230,10 +240,7 @@ void subject_try(struct sampler *s, struct subject *j, uint64_t now)
 	if (j->kind != SUBJECT_NEW && !memcmp(exe, j->exe, sizeof(exe)))
 		return;
 	if (j->kind != SUBJECT_NEW) { /* it executes something else */
-		subject_detach(s, j);
-		j->kind = SUBJECT_NEW;
-		j->found_ns = now;
-		j->tries = 0;
+		subject_again(s, j, now);
 		later(j, now);
 	}
 	memcpy(j->exe, exe, sizeof(exe));

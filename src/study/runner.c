@@ -12,6 +12,7 @@
 #include "study/live.h"
 #include "proc/recorder.h"
 #include "study/trial.h"
+#include "study/trial_profile.h"
 #include "study/trial_recording.h"
 
 enum { BARREN_MAX = 3, REPEATS = 4, PATH_TEXT = 4096 };
@@ -202,12 +203,16 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	struct load_result result = {0};
 	struct recorder *recorder = NULL;
 	struct recording recording = {0};
+	struct sampler *sampler = NULL;
+	struct profile *profile = NULL;
 	struct err dead = {0};
 	int rc;
 
 	r->measuring = false;
 	r->from = (struct load_tick){0};
 	start_recorder(r, &recorder);
+	if (r->s->profile && r->fleet.n == 1)
+		sampler = trial_profile_start(service_pid(r->fleet.items[0]));
 	read_cpu(r, &cpu.before);
 	cpu.begin_ns = clock_now_ns();
 	rc = load_run(load, &hooks, &result, err);
@@ -216,6 +221,8 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	cpu.throttled_s = live_throttled_s(r->live);
 	if (recorder)
 		recorder_stop(recorder, &recording);
+	if (sampler)
+		sampler_stop(sampler, &profile, NULL, NULL);
 	if (!rc && (result.stopped || is_stopped(r)))
 		rc = stopped(err);
 	if (!rc)
@@ -231,6 +238,8 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 		trial_add_recording(t, &result, &recording, result.warmup_s);
 		rc = trial_keep_recording(r->store, t, &recording, err);
 	}
+	if (!rc && profile)
+		rc = trial_keep_profile(r->store, t, profile, err);
 	if (live_account(r->live, t->detail, &dead))
 		trial_fail(t, r->s, dead.text);
 	if (fleet_runs(&r->fleet) && fleet_check(&r->fleet, &dead)) {
@@ -242,6 +251,7 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	r->barren = result.completed && !dead.kind ? 0 : r->barren + 1;
 out:
 	recording_release(&recording);
+	profile_free(profile);
 	load_result_release(&result);
 	return rc;
 }

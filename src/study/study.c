@@ -314,10 +314,10 @@ json_t *study_to_json(const struct study *s)
 
 	for (size_t i = 0; i < s->n_factors; i++)
 		json_array_append_new(factors, factor_json(&s->factors[i]));
-	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:{s:s, s:I, s:b, s:f, s:I, s:I}}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:b, s:{s:s, s:I, s:b, s:f, s:I, s:I}}",
 		"title", s->title, "file", s->path, "service", service_json(s), "load",
-		load_spec_to_json(&s->load), "response", s->response, "factors", factors, "design",
-		"sampler", DESIGN_WORDS[s->sampler], "trials", (json_int_t)s->trials, "automatic",
-		(int)s->automatic, "confidence", s->confidence, "confirm", (json_int_t)s->confirm,
-		"seed", (json_int_t)s->seed);
+		load_spec_to_json(&s->load), "response", s->response, "factors", factors, "profile",
+		(int)s->profile, "design", "sampler", DESIGN_WORDS[s->sampler], "trials",
+		(json_int_t)s->trials, "automatic", (int)s->automatic, "confidence", s->confidence,
+		"confirm", (json_int_t)s->confirm, "seed", (json_int_t)s->seed);
 }

@@ -86,6 +86,7 @@ struct study {
 	size_t trials;     /* at most, where `automatic` */
 	bool automatic;    /* trials: auto: until the ranking is settled */
 	double confidence; /* of that; .95 */
+	bool profile;      /* the service, while each trial runs */
 	size_t confirm;    /* pairs of trials in each of two settings, at the end; 0: none */
 	uint64_t seed;
 	char *key; /* hash of all that could change the trials: finds the run to resume */
@@ -185,6 +186,11 @@ void study_failures(struct str *out, const struct study *s, const struct trial *
 /* What was saturated in the worst quarter of the trials: {"sentence", "regime", "regimes"}; NULL
  * where too few say. A new reference. */
 json_t *study_slow(const struct study *s, const struct trial *trials, size_t n);
+
+/* Which functions grew from the best quarter of the trials to the worst: {"sentence", "functions"};
+ * NULL where there are no profiles. A new reference. */
+json_t *study_profiled(
+	const struct study *s, struct store *store, const struct trial *trials, size_t n);
 
 /* The trials of a run as a table to learn from: those that went well. */
 int study_dataset(const struct study *s, const struct trial *trials, size_t n, struct dataset *out,

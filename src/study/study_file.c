@@ -292,10 +292,32 @@ static int read_design(const struct study_file *f, const struct node *n)
 
 /* ---- the whole ---- */
 
+static int read_profile(const struct study_file *f, const struct node *top)
+{
+	const struct node *n = node_at(top, "profile");
+	const char *text = NULL;
+	int rc = node_text(&f->in, top, "profile", &text);
+
+	if (rc || !text)
+		return rc;
+	f->s->profile = !strcmp(text, "true");
+	if (!f->s->profile && strcmp(text, "false"))
+		return node_refuse(&f->in, n->line,
+			"profile: '%s' is neither true nor false: whether the service is profiled "
+			"while each trial runs",
+			text);
+	if (f->s->profile && !f->s->command)
+		return node_refuse(&f->in, n->line,
+			"profile: true needs service: command, for what is profiled is the service "
+			"that culprit starts; profile one that runs already with `culprit load "
+			"--profile PID`");
+	return 0;
+}
+
 static int read_top(const struct study_file *f, const struct node *top)
 {
 	static const char *const KEYS[] = {
-		"title", "service", "load", "response", "factors", "design", NULL};
+		"title", "service", "load", "response", "factors", "design", "profile", NULL};
 	const struct node *load = node_at(top, "load"), *factors = node_at(top, "factors");
 	const char *title = NULL;
 	int rc = node_check_map(&f->in, top, KEYS, "a study file");
@@ -321,6 +343,8 @@ static int read_top(const struct study_file *f, const struct node *top)
 		rc = study_file_factors(f, factors);
 	if (!rc)
 		rc = read_design(f, node_at(top, "design"));
+	if (!rc)
+		rc = read_profile(f, top);
 	f->s->title = study_keep(f->s, title ? title : f->in.path);
 	return rc;
 }
