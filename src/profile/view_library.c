@@ -76,21 +76,21 @@ bool view_is_library(const struct profile_function *f)
 
 void view_library_name(const struct profile_function *f, char *out, size_t size)
 {
-	const char *p = below_packages(f->file);
+	const char *p = below_packages(f->file), *ends = "/.>";
 	size_t len;
 
 	if (!p)
 		p = below_stdlib(f->file);
-	if (p && strncmp(p, "lib-dynload/", 12) == 0)
-		p += 12;
 	if (!p && strncmp(f->file, "<frozen ", 8) == 0)
 		p = f->file + 8;
-	if (!p)
+	if (!p) { /* "libc.so.6" as it is */
 		p = base_name(f->file);
-	len = strcspn(p, f->kind == PROFILE_NATIVE && !strchr(p, '/') ? "/" : "/.>");
-	if (len > 40)
-		len = 40;
-	snprintf(out, size, "%.*s", (int)len, p);
+		ends = "/";
+	}
+	if (strncmp(p, "lib-dynload/", 12) == 0)
+		p += 12;
+	len = strcspn(p, ends);
+	snprintf(out, size, "%.*s", (int)(len < 40 ? len : 40), p);
 }
 
 /* Is `name` one of those that `list` has, separated by ", "? */
