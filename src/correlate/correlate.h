@@ -2,10 +2,11 @@
  * Which of many series moves with a target: coefficients with intervals, p-values that hold for
  * autocorrelated, heavy-tailed and volatile series, and q-values over all tests.
  *
- * The method (docs/methods.md): first differences; ranks as normal scores; Pearson's r of those;
- * the larger p of two tests, one with Bartlett's effective sample size, one with a Newey-West
- * variance of the products; Benjamini-Hochberg over all series and lags. pearson-diff is the usual
- * recipe (differences, Pearson, Student's t), equal to scipy.stats.pearsonr, for comparison.
+ * The method (docs/methods.md): first differences; ranks as normal scores; what is slow or follows
+ * the day taken out; Pearson's r of what is left; the larger p of two tests, one with Bartlett's
+ * effective sample size, one with a Newey-West variance; Benjamini-Hochberg over all series and
+ * lags. pearson-diff is the usual recipe (differences, Pearson, Student's t), equal to
+ * scipy.stats.pearsonr, for comparison.
  *
  * Pure: a set in, a struct out.
  */
@@ -32,6 +33,15 @@ enum correlate_method {
 };
 extern const char *const CORRELATE_METHOD_WORDS[]; /* ends with NULL */
 
+enum {
+	CORRELATE_PAIRS_MIN =
+		12, /* of differences that both series have; fewer are not looked at */
+	CORRELATE_GROUPED = 1000, /* the strongest findings that are grouped */
+	CORRELATE_SPARK = 60,     /* points of `shown` at most */
+	CORRELATE_TOP = 8,        /* findings in `top` */
+	CORRELATE_TOP_POINTS = 2000,
+};
+
 struct correlate_spec {
 	size_t target;
 	enum correlate_method method;
@@ -53,8 +63,8 @@ struct correlate_row {
 	size_t n;        /* pairs */
 	size_t group;    /* index into groups; SIZE_MAX: alone */
 	bool found;      /* q ≤ fdr */
-	bool doubtful;   /* pearson-diff: its assumptions do not hold (autocorrelation, heavy tails,
-			    or   volatility that both share): the other method's p is much larger */
+	bool doubtful;   /* pearson-diff: found, but its assumptions do not hold (autocorrelation,
+			    heavy tails, or volatility that both share): `robust` does not find it */
 	bool mechanical; /* a part of the target, or a whole that it is part of (accounting.h) */
 };
 
@@ -74,22 +84,34 @@ struct correlate_result {
 	struct correlate_group *groups;
 	size_t n_groups;
 	size_t n_found;
+	/* What a report needs of the series, also of a stored run, whose set is gone. */
+	struct series_set shown; /* all of them, with the indices that rows have; values (means of
+				    up to CORRELATE_SPARK stretches) of the target and of found
+				    rows, else NULL */
+	struct series_set top;   /* the target, then the strongest found rows: the values as they
+				    are, means where there are more than CORRELATE_TOP_POINTS */
+	size_t top_series[CORRELATE_TOP + 1]; /* which series those are */
 };
 
 int correlate_run(struct correlate_result *out, const struct series_set *s,
 	const struct correlate_spec *spec, struct err *err);
 void correlate_release(struct correlate_result *r);
 
-/* The coefficient at each lag from −max_lag to max_lag (2 max_lag + 1 values), for a plot. */
+/* The coefficient at each lag from −max_lag to max_lag (2 max_lag + 1 values), for a plot; NaN
+ * where there are fewer than CORRELATE_PAIRS_MIN pairs. */
 void correlate_lags(
 	const struct series_set *s, const struct correlate_spec *spec, size_t series, double *r);
 
-/* r of all with all, n × n, through BLAS (dsyrk) on standardised scores. ERR_INPUT where it would
- * take more than memory_bytes. */
+/* r of all with all, n × n, through BLAS (dsyrk) on standardised scores; pairs complete where there
+ * are gaps; NaN where one does not vary. ERR_INPUT where it would take more than memory_bytes.
+ * Freed with free(). */
 int correlate_matrix(double **out, const struct series_set *s, enum correlate_method method,
 	uint64_t memory_bytes, struct err *err);
 
-json_t *correlate_to_json(const struct correlate_result *r, const struct series_set *s);
+json_t *correlate_to_json(const struct correlate_result *r);
+/* What correlate_to_json() wrote; released with correlate_release(). ERR_INPUT where it is anything
+ * else. */
+int correlate_from_json(struct correlate_result *out, const json_t *json, struct err *err);
 
 /* ---- parts, for tests and others ---- */
 
