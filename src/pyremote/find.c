@@ -35,7 +35,7 @@ static bool read_file(const char *path, char *out, size_t size)
 struct stat_facts {
 	char state;
 	pid_t parent;
-	uint64_t started, stack_begin, arguments;
+	uint64_t started, stack_begin, heap_begin;
 };
 
 static bool read_stat(pid_t pid, struct stat_facts *out)
@@ -56,8 +56,8 @@ static bool read_stat(pid_t pid, struct stat_facts *out)
 			out->started = value;
 		else if (field == 28)
 			out->stack_begin = value;
-		else if (field == 48)
-			out->arguments = value;
+		else if (field == 47)
+			out->heap_begin = value;
 	}
 	return true;
 }
@@ -107,7 +107,7 @@ enum python_why python_still(struct python *p, struct err *err)
 		err_set(err, ERR_SERVICE, "process %d has ended", (int)p->pid);
 		return PYTHON_GONE;
 	}
-	if (s.stack_begin != p->stack_begin || s.arguments != p->arguments) {
+	if (s.stack_begin != p->stack_begin || s.heap_begin != p->heap_begin) {
 		err_set(err, ERR_SERVICE,
 			"process %d runs another program than before (it has called exec)",
 			(int)p->pid);
@@ -210,7 +210,7 @@ static enum python_why open_process(struct python *p, struct err *err)
 	}
 	if (p->pidfd < 0)
 		return say_thread(p->pid, err);
-	if (!read_stat(p->pid, &s) || !python_runs(p))
+	if (!read_stat(p->pid, &s) || (s.state != 'Z' && !python_runs(p)))
 		s.state = 'X';
 	if (s.state == 'Z') {
 		err_set(err, ERR_SERVICE,
@@ -223,7 +223,7 @@ static enum python_why open_process(struct python *p, struct err *err)
 		return say_gone(p->pid, err);
 	p->started = s.started;
 	p->stack_begin = s.stack_begin;
-	p->arguments = s.arguments;
+	p->heap_begin = s.heap_begin;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)p->pid);
 	inner_number(path, &n);
 	p->tids_as_ours = n <= 1;

@@ -21,6 +21,10 @@ enum runtime_found {
 enum runtime_found runtime_find(
 	struct python *p, const struct maps *maps, const char *exe, struct err *err);
 
+/* The third way alone: what in the data of the file whose beginning is the mapping `first` looks
+ * like a runtime of version 3.`minor`. Sets about.runtime. */
+bool runtime_scan(struct python *p, const struct maps *maps, size_t first, int minor);
+
 /* What lives agrees with the layout, which is corrected where patch versions differ. OK, STARTING,
  * or UNSUPPORTED; *what says in some words what did not fit. */
 enum python_why check_layout(struct python *p, const char **what);

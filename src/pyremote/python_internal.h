@@ -13,9 +13,9 @@ struct thread_names; /* names.c */
 struct python {
 	pid_t pid;
 	int pidfd;
-	uint64_t started;                /* /proc/PID/stat: with the pid, which process it is */
-	uint64_t stack_begin, arguments; /* … and which program: another one after an exec */
-	struct layout layout;            /* of this process: corrected by what was found in it */
+	uint64_t started;                 /* /proc/PID/stat: with the pid, which process it is */
+	uint64_t stack_begin, heap_begin; /* … and which program: another one after an exec */
+	struct layout layout;             /* of this process: corrected by what was found in it */
 	struct python_about about;
 	uint64_t code_type, text_type,
 		dict_type; /* addresses of these type objects; 0: not known */

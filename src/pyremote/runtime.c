@@ -251,6 +251,13 @@ static bool look_runtime(
 	return false;
 }
 
+bool runtime_scan(struct python *p, const struct maps *maps, size_t first, int minor)
+{
+	struct module m = {.maps = maps, .first = first};
+
+	return each_data(p, &m, look_runtime, (void *)layout_of(minor));
+}
+
 /* ---- one module ---- */
 
 /* Symbols that every Python has, old ones as well. */
@@ -290,7 +297,7 @@ static enum runtime_found look_module(struct python *p, const struct module *m)
 	if (p->about.major < 3 || p->about.minor < 8)
 		return RUNTIME_OLD;
 	if (!p->about.runtime) {
-		if (!each_data(p, m, look_runtime, (void *)layout_of(p->about.minor)))
+		if (!runtime_scan(p, m->maps, m->first, p->about.minor))
 			return RUNTIME_HIDDEN;
 		p->about.found_by = "scan";
 	}
