@@ -69,8 +69,8 @@ static void files_init(struct files *f, const struct profile *p)
 static void files_release(struct files *f)
 {
 	free(f->items);
-	table_release(&f->by_path);
-	table_release(&f->by_base);
+	table_discard(&f->by_path);
+	table_discard(&f->by_base);
 }
 
 static size_t common_end(const char *a, const char *b)
@@ -199,7 +199,7 @@ void match_init(struct match *m, struct profile_diff *d, const struct profile *b
 		}
 		files_release(&files[side]);
 	}
-	table_release(&found);
+	table_discard(&found);
 }
 
 void match_release(struct match *m)

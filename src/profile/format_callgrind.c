@@ -142,8 +142,8 @@ static void names_init(struct names *n, const struct profile *p)
 		if (!n->twin[i])
 			table_put(&functions, hash, i);
 	}
-	table_release(&files);
-	table_release(&functions);
+	table_discard(&files);
+	table_discard(&functions);
 }
 
 static void names_release(struct names *n)
@@ -219,6 +219,6 @@ void format_callgrind(struct str *out, const struct profile *p, const char *name
 	str_add(out, "\ntotals: ");
 	add_weight(out, &sum);
 	names_release(&names);
-	table_release(&c.found);
+	table_discard(&c.found);
 	free(c.items);
 }

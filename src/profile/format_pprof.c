@@ -176,7 +176,7 @@ static uint32_t put_locations(struct writer *w)
 		w->location[i] = n;
 		put_location(w, n, node->function, node->line);
 	}
-	table_release(&found);
+	table_discard(&found);
 	free(node_of);
 	return n + 1;
 }
@@ -292,6 +292,6 @@ void format_pprof(struct str *out, const struct profile *p, const char *name)
 		free(w.of_kind[k]);
 	free(w.location);
 	free(w.strings.items);
-	table_release(&w.strings.found);
+	table_discard(&w.strings.found);
 	str_release(&w.out.bytes);
 }

@@ -56,7 +56,7 @@ static void frames_init(struct frames *f, const struct profile *p)
 
 static void frames_release(struct frames *f)
 {
-	table_release(&f->found);
+	table_discard(&f->found);
 	free(f->first);
 	free(f->of_node);
 }

@@ -31,9 +31,9 @@ void profile_index_free(struct profile *p)
 		free(x->text[i]);
 	free(x->text);
 	free(x->last_moment);
-	table_release(&x->functions);
-	table_release(&x->nodes);
-	table_release(&x->texts);
+	table_discard(&x->functions);
+	table_discard(&x->nodes);
+	table_discard(&x->texts);
 	free(x);
 }
 

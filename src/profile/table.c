@@ -11,7 +11,7 @@ void table_init(struct table *t, size_t slots)
 	t->n = 0;
 }
 
-void table_release(struct table *t)
+void table_discard(struct table *t)
 {
 	free(t->slots);
 	*t = (struct table){0};
@@ -36,7 +36,7 @@ void table_put(struct table *t, uint32_t hash, uint32_t index)
 		for (size_t i = 0; i <= old.mask; i++)
 			if (old.slots[i].index)
 				place(t, old.slots[i].hash, old.slots[i].index);
-		table_release(&old);
+		table_discard(&old);
 	}
 	place(t, hash, index + 1);
 	t->n++;

@@ -18,7 +18,7 @@ struct table {
 };
 
 void table_init(struct table *t, size_t slots);
-void table_release(struct table *t);
+void table_discard(struct table *t);
 void table_put(struct table *t, uint32_t hash, uint32_t index);
 
 /* A place where to look for `hash`: go on with table_next() until the slot is empty. */

@@ -20,7 +20,7 @@ void view_tree_init(struct view_tree *t)
 void view_tree_release(struct view_tree *t)
 {
 	free(t->nodes);
-	table_release(&t->found);
+	table_discard(&t->found);
 }
 
 uint32_t view_tree_child(struct view_tree *t, uint32_t parent, uint32_t function, int32_t line)

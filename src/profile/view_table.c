@@ -95,7 +95,7 @@ static struct view_row *make(
 			r.items[kept++] = r.items[i];
 	if (kept)
 		qsort(r.items, kept, sizeof(*r.items), by_self);
-	table_release(&r.found);
+	table_discard(&r.found);
 	free(r.of_node);
 	*n = kept;
 	return r.items;
