@@ -1,12 +1,14 @@
 #include "report/flame_data.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "flame_assets.h"
+#include "report/diff_marks.h"
 #include "report/profile_words.h"
 
 const char *const FLAME_STYLE = ASSET_FLAME_CSS;
@@ -15,9 +17,12 @@ void flame_scripts(struct str *out, const char *data)
 {
 	str_add(out, "<script type=\"application/json\" id=\"flame-data\">");
 	str_add(out, data);
-	str_add(out, "</script>\n<script>\n");
-	str_add(out, ASSET_FLAME_JS);
-	str_add(out, "</script>\n");
+	str_add(out, "</script>\n<script>\n(function () {\n'use strict';\n");
+	str_add(out, ASSET_FLAME_MODEL_JS);
+	str_add(out, ASSET_FLAME_PAGE_JS);
+	str_add(out, ASSET_FLAME_DRAW_JS);
+	str_add(out, ASSET_FLAME_TABLES_JS);
+	str_add(out, "})();\n</script>\n");
 }
 
 /* ---- pieces ---- */
@@ -228,6 +233,22 @@ static void add_moments(struct str *out, const struct kept *k, const struct prof
 	str_add(out, "]}");
 }
 
+/* What the samples of each function are worth by each clock; 0: as many as there are. */
+static void add_worth(struct str *out, const struct profile *p)
+{
+	str_add(out, ",\"worth\":{");
+	for (enum profile_clock c = 0; c <= PROFILE_CLOCK_SAMPLES; c++) {
+		open_column(out, PROFILE_CLOCK_WORDS[c]);
+		for (size_t i = 0; i < p->n_functions; i++) {
+			double worth = view_worth(p, (uint32_t)i, c);
+
+			add_number(out, !i, worth >= 1 ? (uint64_t)worth : worth > 0);
+		}
+		str_add(out, "]");
+	}
+	str_add(out, "}");
+}
+
 static void add_sources(struct str *out, const struct report_profile_page *page)
 {
 	open_column(out, "sources");
@@ -265,6 +286,7 @@ void flame_data_profile(struct str *out, const struct report_profile_page *page)
 		functions_add(&functions, &places, &p->functions[i]);
 	functions_end(out, &functions);
 	add_nodes(out, &kept, p);
+	add_worth(out, p);
 	add_moments(out, &kept, p);
 	add_sources(out, page);
 	str_add(out, "}");
@@ -314,23 +336,35 @@ static void add_side(struct str *out, const struct profile_diff *d, bool after)
 		add_number(out, !i,
 			billionths(after ? d->nodes[i].after.self : d->nodes[i].before.self));
 	str_add(out, "]");
-	open_column(out, after ? "after_samples" : "before_samples");
-	for (size_t i = 0; i < d->n_nodes; i++)
-		add_number(out, !i, after ? d->nodes[i].after.samples : d->nodes[i].before.samples);
-	str_add(out, "]");
 }
 
+static void add_marks(struct str *out, const struct profile_diff *d)
+{
+	unsigned char *marks = diff_marks(d);
+
+	open_column(out, "mark");
+	for (size_t i = 0; i < d->n_nodes; i++)
+		add_number(out, !i, marks[i]);
+	str_add(out, "]");
+	free(marks);
+}
+
+/* The change of each function, with what can be said of it. */
 static void add_rows(struct str *out, const struct profile_diff *d)
 {
-	open_column(out, "real");
-	for (size_t i = 0, n = 0; i < d->n_rows; i++)
-		if (d->rows[i].real) {
-			str_addf(out, "%s[%d,", n++ ? "," : "", (int)d->rows[i].kind);
-			add_text(out, d->rows[i].name);
-			str_add(out, ",");
-			add_text(out, d->rows[i].file);
-			str_add(out, "]");
-		}
+	open_column(out, "changes");
+	for (size_t i = 0; i < d->n_rows; i++) {
+		const struct diff_row *row = &d->rows[i];
+
+		str_addf(out, "%s[%d,", i ? "," : "", (int)row->kind);
+		add_text(out, row->name);
+		str_add(out, ",");
+		add_text(out, row->file);
+		if (isfinite(row->change_low))
+			str_addf(
+				out, ",%d,%.6g,%.6g", row->real, row->change_low, row->change_high);
+		str_add(out, "]");
+	}
 	str_add(out, "]");
 }
 
@@ -345,6 +379,7 @@ void flame_data_diff(struct str *out, const struct report_profile_diff_page *pag
 	places_add(&places, page->diff.a);
 	str_add(out, "{\"kind\":\"diff\",\"clock\":\"after\",\"clocks\":[\"after\",\"before\"],"
 		     "\"booked\":0,\"gap_us\":0");
+	str_addf(out, ",\"timed\":%s", d->timed ? "true" : "false");
 	add_kinds(out);
 	function = number_functions(d, &functions, &places);
 	functions_end(out, &functions);
@@ -359,6 +394,7 @@ void flame_data_diff(struct str *out, const struct report_profile_diff_page *pag
 	str_add(out, "]");
 	add_side(out, d, true);
 	add_side(out, d, false);
+	add_marks(out, d);
 	str_add(out, "},\"sources\":[]");
 	add_rows(out, d);
 	str_add(out, "}");

@@ -1,6 +1,6 @@
 /*
  * The page of a profile: what is hottest in one sentence, then an interactive flame graph with the
- * tables and the source beside it. The graph is drawn by flame.js from data within the page.
+ * tables and the source beside it. The graph is drawn by a script from data within the page.
  */
 #include <stdlib.h>
 #include <string.h>

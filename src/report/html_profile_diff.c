@@ -1,5 +1,6 @@
 /* The page of two profiles: what changed in one sentence, and a differential flame graph with the
- * table of functions, drawn by flame.js. */
+ * table of functions, drawn by a script. */
+#include "report/diff_words.h"
 #include "report/flame_data.h"
 #include "report/html.h"
 
@@ -11,9 +12,13 @@ void report_profile_diff_html(struct str *out, const struct report_profile_diff_
 	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
 	html_text(out, page->title);
 	str_add(out, "</p>\n<h1>");
-	report_profile_diff_verdict(&text, &page->diff);
+	diff_words_head(&text, &page->diff);
 	str_add_html(out, str_text(&text));
-	str_add(out, "</h1>\n<dl class=\"facts\">\n");
+	str_clear(&text);
+	diff_words_rest(&text, &page->diff);
+	str_add(out, "</h1>\n<p class=\"lead\">");
+	str_add_html(out, str_text(&text));
+	str_add(out, "</p>\n<dl class=\"facts\">\n");
 	html_fact(out, "before", page->diff.before);
 	html_fact(out, "after", page->diff.after);
 	html_fact(out, "clock", PROFILE_CLOCK_WORDS[page->diff.diff->clock]);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "report/profile_names.h"
 
 enum { STEP = 3 /* columns of a level */ };
 
@@ -72,9 +73,13 @@ static void draw_line(struct str *out, const struct term *term, const struct out
 	term_add(out, term, TERM_DIM, str_text(&box));
 	str_release(&box);
 	room -= room < (shown + own) * STEP ? room : (shown + own) * STEP;
-	if (item->text)
-		term_add(out, term, TERM_DIM, item->text);
-	else
+	if (item->text) {
+		struct str text = STR_INIT;
+
+		profile_add_name(&text, term, item->text, room);
+		term_add(out, term, TERM_DIM, str_text(&text));
+		str_release(&text);
+	} else
 		d->label(out, item, room, d->context);
 	str_add_char(out, '\n');
 }

@@ -61,6 +61,14 @@ double profile_samples(const struct profile_sums *s, enum profile_clock clock)
 	return n * (double)s->all[clock] / (double)wall;
 }
 
+double profile_row_samples(const struct profile *p, const struct profile_sums *s,
+	enum profile_clock clock, uint32_t function)
+{
+	double n = profile_samples(s, clock), worth = view_worth(p, function, clock);
+
+	return isfinite(worth) && worth < n ? worth : n;
+}
+
 const char *profile_clock_name(enum profile_clock clock)
 {
 	static const char *const NAMES[] = {

@@ -34,6 +34,11 @@ void profile_sum(struct profile_sums *s, const struct profile *p);
 /* Samples that stand behind the shares of this clock: those that had any of it. */
 double profile_samples(const struct profile_sums *s, enum profile_clock clock);
 
+/* Independent ones that the share of a function, or of a line of it, rests on: view_worth() where
+ * that is known. */
+double profile_row_samples(const struct profile *p, const struct profile_sums *s,
+	enum profile_clock clock, uint32_t function);
+
 /* "CPU time", "wall time", "time with the interpreter lock", "samples" */
 const char *profile_clock_name(enum profile_clock clock);
 

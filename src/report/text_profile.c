@@ -58,7 +58,7 @@ static void draw_cells(struct str *out, const struct outline_item *item, void *c
 	profile_add_weight(&one, &t->unit, item->total);
 	add_right(&times, one.p, 9);
 	str_clear(&one);
-	if (item->self)
+	if (item->self && !t->report->view.invert)
 		profile_add_weight(&one, &t->unit, item->self);
 	add_right(&times, str_text(&one), 9);
 	str_add(&times, "  ");
@@ -106,7 +106,7 @@ static void add_tree(struct str *out, struct profile_tree *t)
 	str_addf(&unit, "total %s", t->unit.size > 1 ? t->unit.name : "");
 	add_right(&head, "share", 6);
 	add_right(&head, t->unit.size > 1 ? unit.p : "total", 9);
-	add_right(&head, "self", 9);
+	add_right(&head, o->invert ? "" : "self", 9);
 	str_add(&head, o->invert ? "  function, and below it what called it" : "  function");
 	term_add(out, t->term, TERM_DIM, head.p);
 	str_add_char(out, '\n');
@@ -123,8 +123,10 @@ static void add_tree(struct str *out, struct profile_tree *t)
 	if (t->folded)
 		str_addf(&head, "%s%zu frames folded", head.len ? "; " : "", t->folded);
 	if (head.len) {
-		str_add(&head, ": --all shows them\n");
-		term_add(out, t->term, TERM_DIM, head.p);
+		str_add(&head, ": --all shows them");
+		str_clear(&unit);
+		phrase_wrap(&unit, head.p, t->term->width, 0);
+		term_add(out, t->term, TERM_DIM, unit.p);
 	}
 	str_release(&head);
 	str_release(&unit);
@@ -138,7 +140,9 @@ static void interval_cell(struct table *table, const struct view_row *row,
 	double share = (double)row->self / (double)t->view.total, low, high;
 	struct str text = STR_INIT;
 
-	view_share_interval(share, profile_samples(sums, t->view.clock), &low, &high);
+	view_share_interval(share,
+		profile_row_samples(t->view.profile, sums, t->view.clock, row->function), &low,
+		&high);
 	profile_add_share(&text, share);
 	table_cell(table, text.p);
 	str_clear(&text);

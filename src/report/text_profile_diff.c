@@ -1,8 +1,7 @@
 /*
  * Two profiles for a terminal: one tree with the share of each place before and after, the table of
- * functions by the change of their own share, and the verdict. A change is coloured in the tree
- * where it is more than 2.58 standard errors (1 %); what is told from noise over all functions is
- * marked in the table.
+ * functions by the change of their own share, and the verdict. What can be told from noise is
+ * marked in the table; in the tree it and what is above it have colour.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -10,18 +9,22 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "report/diff_marks.h"
+#include "report/diff_words.h"
 #include "report/outline.h"
 #include "report/phrase.h"
 #include "report/profile_words.h"
 
-enum { ROWS = 15, PROSE = 96, CELLS = 29 /* columns before the tree */, NAMED = 3 };
-static const double LARGE = .05, CHANGED = .01, CLEAR_Z = 2.58;
+enum { ROWS = 15, PROSE = 96, CELLS = 29 /* columns before the tree */ };
+static const double LARGE = .05, CHANGED = .01;
 
 struct diff_tree {
 	const struct term *term;
 	const struct profile_diff_report *report;
 	struct places places;
 	struct outline outline;
+	unsigned char *marks; /* of each node, enum diff_mark */
+	size_t folded;
 };
 
 static bool is_kept(const struct diff_node *n)
@@ -44,17 +47,63 @@ static bool *choose(const struct profile_diff_report *r)
 	return shown;
 }
 
+static bool is_library(const struct diff_node *n)
+{
+	const struct profile_function f = {.kind = n->kind, .name = n->name, .file = n->file};
+
+	return (n->kind == PROFILE_PYTHON || n->kind == PROFILE_NATIVE) && view_is_library(&f);
+}
+
+/* The only one shown below a node, where that is a library's that did not change by itself. */
+static uint32_t passed_through(const struct diff_tree *t, const bool *shown, uint32_t node)
+{
+	const struct diff_node *nodes = t->report->diff->nodes;
+	uint32_t only = 0;
+
+	for (uint32_t c = nodes[node].first_child; c; c = nodes[c].next_sibling)
+		if (shown[c]) {
+			if (only)
+				return 0;
+			only = c;
+		}
+	return only && is_library(&nodes[only]) && t->marks[only] != DIFF_OWN &&
+			       nodes[only].first_child
+		       ? only
+		       : 0;
+}
+
+/* Library frames that only pass a change on are one line: *node is the last of them. */
+static uint32_t add_run(struct diff_tree *t, const bool *shown, uint32_t item, uint32_t *node)
+{
+	uint32_t at = *node, next;
+	struct str text = STR_INIT;
+	size_t n = 0;
+
+	for (; (next = passed_through(t, shown, at)); n++)
+		at = next;
+	if (n < 2)
+		return item;
+	*node = at;
+	t->folded += n;
+	str_addf(&text, "[%zu library frames]", n);
+	return outline_add(&t->outline, item, &(struct outline_item){.text = str_take(&text)});
+}
+
 static void tree_build(struct diff_tree *t)
 {
 	const struct profile_diff *d = t->report->diff;
 	bool *shown = choose(t->report);
 
 	for (uint32_t i = 0; i < t->outline.n; i++) {
-		uint32_t node = i ? t->outline.items[i].node : 0;
+		uint32_t node = i ? t->outline.items[i].node : 0, parent = i;
 
+		if (t->outline.items[i].text)
+			continue;
+		if (!t->report->all && i && is_library(&d->nodes[node]))
+			parent = add_run(t, shown, i, &node);
 		for (uint32_t c = d->nodes[node].first_child; c; c = d->nodes[c].next_sibling)
 			if (shown[c])
-				outline_add(&t->outline, i, &(struct outline_item){.node = c});
+				outline_add(&t->outline, parent, &(struct outline_item){.node = c});
 	}
 	free(shown);
 }
@@ -67,31 +116,11 @@ static void add_right(struct str *out, const char *text, size_t width)
 	str_add(out, text);
 }
 
-/* "+3.2": points of a share. */
-static void add_points(struct str *out, double change, bool plus)
-{
-	double points = 100 * change;
-
-	if (plus && points >= .05)
-		str_add_char(out, '+');
-	phrase_fixed(out, fabs(points) < .05 ? 0 : points, 1);
-}
-
-/* Of the difference of two shares, in standard errors. */
-static double score(const struct profile_diff *d, const struct diff_node *n)
-{
-	double a = (double)d->nodes[0].before.samples, b = (double)d->nodes[0].after.samples;
-	double share = (n->before.total * a + n->after.total * b) / (a + b);
-	double error = sqrt(share * (1 - share) * (1 / a + 1 / b));
-
-	return a > 0 && b > 0 && error > 0 ? (n->after.total - n->before.total) / error : 0;
-}
-
 static void add_change(struct str *out, const struct term *term, double change, bool clear)
 {
 	struct str number = STR_INIT, cell = STR_INIT;
 
-	add_points(&number, change, true);
+	diff_add_points(&number, change, true);
 	phrase_plain(&number, term);
 	add_right(&cell, number.p, 8);
 	term_add(out, term, !clear ? TERM_DIM : change > 0 ? TERM_RED : TERM_BLUE, cell.p);
@@ -106,13 +135,17 @@ static void draw_cells(struct str *out, const struct outline_item *item, void *c
 	const struct diff_node *n = &d->nodes[item->node];
 	struct str text = STR_INIT;
 
+	if (item->text) {
+		str_add_repeat(out, " ", CELLS);
+		return;
+	}
 	profile_add_share(&text, n->before.total);
 	add_right(out, text.p, 8);
 	str_clear(&text);
 	profile_add_share(&text, n->after.total);
 	add_right(out, text.p, 9);
-	add_change(out, t->term, n->after.total - n->before.total, fabs(score(d, n)) >= CLEAR_Z);
-	str_add(out, fabs(score(d, n)) >= CLEAR_Z ? " *  " : "    ");
+	add_change(out, t->term, n->after.total - n->before.total, t->marks[item->node]);
+	str_add(out, t->marks[item->node] == DIFF_OWN ? " *  " : "    ");
 	str_release(&text);
 }
 
@@ -141,6 +174,16 @@ static void draw_label(
 	str_release(&where);
 }
 
+/* Nodes in it, the one above all too. */
+static size_t lines(const struct outline *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n; i++)
+		n += !o->items[i].text;
+	return n;
+}
+
 static void add_tree(struct str *out, struct diff_tree *t)
 {
 	size_t hidden;
@@ -156,7 +199,7 @@ static void add_tree(struct str *out, struct diff_tree *t)
 	str_add_char(out, '\n');
 	outline_draw(out, t->term, &t->outline,
 		&(struct outline_drawer){draw_cells, draw_label, CELLS, t});
-	hidden = t->report->diff->n_nodes - t->outline.n;
+	hidden = t->report->diff->n_nodes - lines(&t->outline) - t->folded;
 	str_clear(&head);
 	if (hidden) {
 		str_addf(&head, "%zu %s small and changed little; --all shows %s too\n", hidden,
@@ -169,20 +212,12 @@ static void add_tree(struct str *out, struct diff_tree *t)
 
 /* ---- the table ---- */
 
-static void interval(struct str *out, const struct diff_row *row)
-{
-	str_add_char(out, '[');
-	add_points(out, row->change_low, true);
-	str_add(out, ", ");
-	add_points(out, row->change_high, true);
-	str_add_char(out, ']');
-}
-
 static void table_row(
 	struct table *table, const struct diff_tree *t, const struct diff_row *row, size_t width)
 {
 	struct str text = STR_INIT, where = STR_INIT, cell = STR_INIT;
 	double change = row->after.self - row->before.self;
+	size_t need;
 
 	profile_add_share(&text, row->before.self);
 	table_cell(table, text.p);
@@ -192,15 +227,16 @@ static void table_row(
 	add_change(&cell, t->term, change, row->real);
 	table_cell(table, cell.p);
 	str_clear(&text);
-	interval(&text, row);
+	diff_add_interval(&text, row);
 	phrase_plain(&text, t->term);
-	table_cell(table, text.p);
+	table_cell(table, str_text(&text));
 	table_cell(table, row->real ? "*" : "");
 	str_clear(&text);
-	profile_add_name(&text, t->term, row->name, width / 2);
-	table_cell(table, str_text(&text));
-	width -= str_width(str_text(&text)) < width ? str_width(str_text(&text)) : width;
 	places_where(&where, &t->places, row->kind, row->file, 0);
+	need = str_width(str_text(&where));
+	profile_add_name(&text, t->term, row->name, need < width / 2 ? width - need : width / 2);
+	table_cell(table, str_text(&text));
+	width -= str_width(str_text(&text));
 	str_clear(&text);
 	profile_add_name(&text, t->term, str_text(&where), width);
 	table_cell(table, str_text(&text));
@@ -211,7 +247,7 @@ static void table_row(
 
 static void add_table(struct str *out, const struct diff_tree *t)
 {
-	enum { NUMBERS = 50 }; /* columns that the numbers take at most */
+	enum { NUMBERS = 48 }; /* columns that the numbers take at most */
 	const struct profile_diff *d = t->report->diff;
 	size_t most = t->report->rows ? t->report->rows : ROWS;
 	size_t width = t->term->width > NUMBERS + 16 ? t->term->width - NUMBERS : 16;
@@ -222,10 +258,11 @@ static void add_table(struct str *out, const struct diff_tree *t)
 	table_column(&table, "change", TABLE_RIGHT);
 	table_column(&table, "95 %", TABLE_RIGHT);
 	table_column(&table, "", TABLE_LEFT);
-	table_column(&table, "function, its own share", TABLE_LEFT);
+	table_column(&table, "function, own time", TABLE_LEFT);
 	table_column(&table, "", TABLE_LEFT);
 	for (size_t i = 0; i < d->n_rows && i < most; i++)
-		table_row(&table, t, &d->rows[i], width);
+		if (d->rows[i].before.self > 0 || d->rows[i].after.self > 0)
+			table_row(&table, t, &d->rows[i], width);
 	if (table.n_cells) {
 		str_add_char(out, '\n');
 		table_render(&table, t->term, out);
@@ -233,86 +270,7 @@ static void add_table(struct str *out, const struct diff_tree *t)
 	table_release(&table);
 }
 
-/* ---- the verdict ---- */
-
-static void add_function(
-	struct str *out, const struct places *pl, const struct diff_row *row, bool first)
-{
-	struct term plain = TERM_PLAIN;
-	struct str where = STR_INIT;
-
-	str_add(out, first ? "" : "; ");
-	profile_add_name(out, &plain, row->name, 60);
-	places_where(&where, pl, row->kind, row->file, 0);
-	if (where.len) {
-		str_add(out, " (");
-		profile_add_name(out, &plain, where.p, 50);
-		str_add(out, ")");
-	}
-	str_add(out, row->after.self > row->before.self ? " rose from " : " fell from ");
-	profile_add_share(out, row->before.self);
-	str_add(out, " to ");
-	profile_add_share(out, row->after.self);
-	str_release(&where);
-}
-
-static void add_points_interval(struct str *out, const struct diff_row *row)
-{
-	str_add(out, " (");
-	add_points(out, row->after.self - row->before.self, true);
-	str_add(out, " points ");
-	interval(out, row);
-	str_add(out, ")");
-}
-
-static void add_all_the_time(struct str *out, const struct profile_diff *d)
-{
-	char before[NUM_TEXT], after[NUM_TEXT];
-	bool samples = d->clock == PROFILE_CLOCK_SAMPLES;
-
-	if (!(d->before_s > 0) || !(d->after_s > 0))
-		return;
-	str_addf(out, " In all there %s %s of %s before, %s after.", samples ? "were" : "was",
-		samples ? num_count(d->before_s, before) : num_duration(d->before_s, before),
-		profile_clock_name(d->clock),
-		samples ? num_count(d->after_s, after) : num_duration(d->after_s, after));
-}
-
-void report_profile_diff_verdict(struct str *out, const struct profile_diff_report *r)
-{
-	const struct profile_diff *d = r->diff;
-	struct places pl = {.n = 0};
-	size_t real = 0;
-
-	places_add(&pl, r->b);
-	places_add(&pl, r->a);
-	while (real < d->n_rows && d->rows[real].real)
-		real++;
-	if (!(d->before_s > 0) || !(d->after_s > 0)) {
-		str_addf(out, "There is nothing to compare: the %s one has none of the %s.",
-			d->before_s > 0 ? "second" : "first", profile_clock_name(d->clock));
-	} else if (real) {
-		str_add(out, "Of the ");
-		str_addf(out, "%s, ", profile_clock_name(d->clock));
-		for (size_t i = 0; i < real && i < NAMED; i++) {
-			add_function(out, &pl, &d->rows[i], !i);
-			add_points_interval(out, &d->rows[i]);
-		}
-		if (real > NAMED)
-			str_addf(out, "; and %zu more changed", real - NAMED);
-		str_add(out, ".");
-	} else if (d->n_rows) {
-		str_addf(out,
-			"No function's share of the %s changed by more than noise. The largest "
-			"change: ",
-			profile_clock_name(d->clock));
-		add_function(out, &pl, &d->rows[0], true);
-		add_points_interval(out, &d->rows[0]);
-		str_add(out, ".");
-	}
-	add_all_the_time(out, d);
-	places_release(&pl);
-}
+/* ---- the whole ---- */
 
 void report_profile_diff(
 	struct str *out, const struct term *term, const struct profile_diff_report *r)
@@ -329,10 +287,14 @@ void report_profile_diff(
 	places_add(&t.places, r->b);
 	places_add(&t.places, r->a);
 	if (r->diff->before_s > 0 && r->diff->after_s > 0) {
+		t.marks = diff_marks(r->diff);
 		add_tree(out, &t);
 		add_table(out, &t);
-		term_add(out, term, TERM_DIM,
-			"* told from noise: in the table at 5 % over all functions\n\n");
+		if (r->diff->timed)
+			term_add(out, term, TERM_DIM,
+				"* more than noise, at 5 % over all functions\n");
+		str_add_char(out, '\n');
+		free(t.marks);
 	}
 	places_release(&t.places);
 	report_profile_diff_verdict(&text, r);
