@@ -1,7 +1,8 @@
 /*
- * What the parts of native.h share. stop.c: stopping threads, and copying; modules.c: the files
- * that code lies in; rules.c: call frame information as rows that are computed once per program
- * counter; unwind.c: the walk; symbols.c: names.
+ * What the parts of native.h share. stop.c: stopping threads, and copying them; sleep.c, trace.c:
+ * those that sleep, those that run; modules.c: the files that code lies in; rules.c: call frame
+ * information as rows that are computed once per program counter; unwind.c: the walk; symbols.c:
+ * names.
  */
 #ifndef CULPRIT_NATIVE_INTERNAL_H
 #define CULPRIT_NATIVE_INTERNAL_H
@@ -63,10 +64,11 @@ enum thread_hold {
 struct native_thread {
 	pid_t tid;
 	enum thread_hold hold;
-	int signal;           /* that came while it was stopped; it is handed on */
-	uint64_t runs;        /* how often it got a core, of /proc; with HOLD_ASLEEP */
-	bool registers_asked; /* a sleeping one could not be unwound without all registers */
+	int signal;    /* that came while it was stopped; it is handed on */
+	uint64_t runs; /* how often it got a core, of /proc; with HOLD_ASLEEP */
+	bool asked;    /* asleep at this place, it could not be unwound without all registers */
 	uint64_t asked_sp, asked_pc;
+	bool limited;         /* it waits with time limits that nobody can tell */
 	uint64_t copied_runs; /* of the last copy that was unwound while it slept; 0: none */
 	uint64_t copied_ns;
 	uint64_t *pcs;
@@ -168,6 +170,36 @@ struct native {
 /* stop.c */
 struct native_thread *thread_find(struct native *n, pid_t tid);
 void threads_release(struct native *n);
+
+/* sleep.c */
+struct sleep {
+	long call; /* −1: it waits outside of a system call (a page, a stop) */
+	uint64_t arguments[6];
+	uint64_t sp, pc;
+};
+/* How often a thread got a core, plus one. 0: gone, or the kernel does not tell. */
+uint64_t sleep_runs(struct native *n, pid_t tid);
+/* False: it runs. */
+bool sleep_read(struct native *n, pid_t tid, struct sleep *out);
+/* May it be interrupted where it sleeps, without the program seeing it? */
+enum sleep_interrupt {
+	INTERRUPT_NO,
+	INTERRUPT_TRY, /* unless it has a time limit, which shows when it is done */
+	INTERRUPT_YES
+};
+enum sleep_interrupt sleep_interrupt(const struct sleep *s);
+
+/* trace.c */
+/* Can it mend a call that it broke off? aarch64 has decided about the call before it stops. */
+#if defined(__x86_64__)
+enum { TRACE_MENDS = true };
+#else
+enum { TRACE_MENDS = false };
+#endif
+/* Registers into n->held. *mended: it was in a call that begins anew. */
+bool trace_stop(struct native *n, struct native_thread *t, bool *mended);
+void trace_go(struct native *n, pid_t tid, int signal);
+bool trace_is_late(const struct native *n, pid_t tid); /* it is not free yet of the last stop */
 
 /* modules.c: the module of a counter, opened; NULL: none. *map as well, if there is one. */
 struct module *module_find(struct native *n, uint64_t pc, const struct map **map);

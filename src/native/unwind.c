@@ -192,7 +192,7 @@ size_t native_unwind(struct native *n, uint64_t *pcs, size_t max, bool *cut)
 	}
 	walk_out(n, &w);
 	if (c->asleep && w.unknown) {
-		t->registers_asked = true;
+		t->asked = true;
 		t->asked_sp = c->registers.value[REG_SP];
 		t->asked_pc = c->registers.pc;
 	} else if (c->asleep) {
