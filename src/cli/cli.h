@@ -52,6 +52,7 @@ struct cmd {
 	X(load)                                                                                    \
 	X(watch)                                                                                   \
 	X(profile)                                                                                 \
+	X(top)                                                                                     \
 	X(lab)                                                                                     \
 	X(runs)                                                                                    \
 	X(show)                                                                                    \

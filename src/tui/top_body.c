@@ -332,7 +332,7 @@ static void draw_empty(struct top *t, int y, int columns)
 
 	if (*t->filter)
 		text = "no row matches the filter; Esc takes it away";
-	else if (t->rows.samples && t->view != TOP_THREADS && !t->rows.whole)
+	else if (t->rows.seen && t->view != TOP_THREADS && !t->rows.whole)
 		text = t->look.clock == PROFILE_CLOCK_GIL
 			       ? "no thread held the interpreter lock; c shows another clock"
 			       : "no thread was on a core; c shows another clock";

@@ -8,7 +8,7 @@
 #include "tui/top_internal.h"
 #include "tui/top_text.h"
 
-enum { FULL_LINES = 16, AIRY_LINES = 30, SPARK_LEAST = 6, SPARK_LABEL = 12 };
+enum { FULL_LINES = 16, AIRY_LINES = 30, SPARK_LEAST = 6, SPARK_LABEL = 17 };
 
 /* A line that is written piece by piece. */
 struct pen {
@@ -90,7 +90,8 @@ static double idle_share(const struct profile *p)
 	return wall > 0 ? fmax(0, 1 - cpu / wall) : NAN;
 }
 
-static void draw_counts(struct top *t, int y, int columns)
+/* The lock's share has a line of its own where there is room. */
+static void draw_counts(struct top *t, int y, int columns, bool with_lock)
 {
 	struct pen p = {t, y, 0, columns};
 	bool narrow = columns < 60;
@@ -102,13 +103,15 @@ static void draw_counts(struct top *t, int y, int columns)
 	pen_count(&p, INK_PLAIN, (double)t->status.threads, "thread", "threads");
 	pen_add(&p, INK_DIM, ", ");
 	pen_addf(&p, t->status.running ? INK_GOOD : INK_DIM, "%zu running", t->status.running);
-	if (narrow) /* the rest has no room */
+	if (narrow)
 		return;
-	pen_add(&p, INK_DIM, "   idle ");
+	pen_add(&p, INK_DIM, ", idle ");
 	pen_share(&p, INK_PLAIN, idle_share(t->recent));
-	pen_add(&p, INK_DIM, "   GIL held ");
-	pen_share(&p, t->status.gil_share > .9 ? INK_HOT : INK_PLAIN, t->status.gil_share);
-	pen_add(&p, INK_DIM, " of the time");
+	pen_add(&p, INK_DIM, " of their time");
+	if (!with_lock)
+		return;
+	pen_add(&p, INK_DIM, ", GIL ");
+	pen_share(&p, INK_PLAIN, t->status.gil_share);
 }
 
 static void draw_cost(struct top *t, int y, int columns)
@@ -156,7 +159,7 @@ static void draw_spark(struct top *t, int y, int x, int columns, const char *nam
 
 	if (room < SPARK_LEAST)
 		return;
-	pen_addf(&p, INK_DIM, "%s ", name);
+	pen_addf(&p, INK_DIM, "%-8s ", name);
 	if (isfinite(now))
 		pen_addf(&p, INK_PLAIN, "%4.0f %% ", 100 * now);
 	else
@@ -171,8 +174,8 @@ static void draw_minute(struct top *t, int y, int columns)
 
 	for (size_t i = 0; i < t->cpu.n; i++)
 		most = fmax(most, t->cpu.points[i]);
-	draw_spark(t, y, 0, half - 1, "CPU", t->status.cpu_share, &t->cpu, most);
-	draw_spark(t, y, half, columns - half, "GIL", t->status.gil_share, &t->gil, 1);
+	draw_spark(t, y, 0, half - 2, "CPU used", t->status.cpu_share, &t->cpu, most);
+	draw_spark(t, y, half, columns - half, "GIL held", t->status.gil_share, &t->gil, 1);
 }
 
 /* ---- views, and what is looked at ---- */
@@ -228,7 +231,7 @@ static void add_interval(struct str *out, const struct top *t, uint64_t part)
 {
 	double share = t->rows.whole ? (double)part / (double)t->rows.whole : 0, low, high;
 
-	view_share_interval(share, (double)t->rows.samples, &low, &high);
+	view_share_interval(share, t->rows.samples, &low, &high);
 	str_addf(out, "%.1f %% (%.1f to %.1f)", 100 * share, 100 * low, 100 * high);
 }
 
@@ -248,8 +251,10 @@ static void draw_detail(struct top *t, int y, int columns)
 		if (item->inside)
 			top_add_place(&place, &t->rows, item->inside, (int)item->line, true);
 	} else {
-		str_add(&figures, "self ");
-		add_interval(&figures, t, item->self);
+		bool total = t->view == TOP_TREE;
+
+		str_add(&figures, total ? "total " : "self ");
+		add_interval(&figures, t, total ? item->total : item->self);
 		pen_add(&p, INK_PLAIN, figures.p);
 		top_add_place(&place, &t->rows, item->place, top_rows_line(&t->rows, item), true);
 	}
@@ -279,7 +284,7 @@ static void draw_filter(struct top *t, int y, int columns)
 static void draw_keys(struct top *t, int y, int columns)
 {
 	static const char *const KEYS[] = {"q", "quit", "?", "help", "Tab", "view", "s", "sort",
-		"/", "filter", "c", "clock", "r", "recent/all", "p", "pause", "f", "keep", "R",
+		"/", "filter", "c", "clock", "r", "recent", "p", "pause", "f", "keep", "R",
 		"reset"};
 	struct pen p = {t, y, 0, columns};
 
@@ -333,7 +338,7 @@ void top_draw(struct top *t)
 		return;
 	}
 	draw_title(t, y++, columns);
-	draw_counts(t, y++, columns);
+	draw_counts(t, y++, columns, !full);
 	if (full) {
 		draw_minute(t, y++, columns);
 		draw_cost(t, y++, columns);

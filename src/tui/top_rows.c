@@ -395,12 +395,13 @@ static void make_threads(struct top_rows *r, const struct profile *p)
 
 void top_rows_make(struct top_rows *r, const struct profile *p, const struct top_look *look)
 {
+	uint64_t wall = 0;
 	struct profile_function nothing = {.kind = PROFILE_ROOT, .name = "", .file = ""};
 
 	r->look = *look;
 	str_clear(&r->texts);
 	r->n_places = r->n_items = r->n_shown = r->n_processes = 0;
-	r->whole = r->samples = 0;
+	r->whole = r->seen = 0;
 	add_place(r, &nothing);
 	add_item(r);
 	for (size_t i = 0; i < p->n_functions; i++)
@@ -409,8 +410,10 @@ void top_rows_make(struct top_rows *r, const struct profile *p, const struct top
 	for (size_t i = 1; i < p->n_nodes; i++) {
 		r->n_processes += p->functions[p->nodes[i].function].kind == PROFILE_PROCESS;
 		r->whole += profile_weigh(&p->nodes[i].self, look->clock);
-		r->samples += p->nodes[i].self.samples;
+		r->seen += p->nodes[i].self.samples;
+		wall += p->nodes[i].self.wall_ns;
 	}
+	r->samples = wall ? (double)r->seen * (double)r->whole / (double)wall : 0;
 	switch (look->view) {
 	case TOP_FUNCTIONS: make_table(r, p, false); break;
 	case TOP_LINES: make_table(r, p, true); break;

@@ -76,8 +76,9 @@ struct top_rows {
 	struct top_shown *shown;
 	size_t n_places, n_items, n_shown, cap_places, cap_items, cap_shown;
 	size_t n_processes;
-	uint64_t whole;   /* of the clock, all of the profile */
-	uint64_t samples; /* in all */
+	uint64_t whole; /* of the clock, all of the profile */
+	uint64_t seen;  /* samples in all */
+	double samples; /* of them those that the clock counts: what a share of it is seen in */
 };
 
 /* What a person opened and closed; a fixed number of marks, past which nothing more is kept. */
