@@ -34,6 +34,8 @@ enum {
 	STACK_GAP = 2048,           /* neighbours so near are read as one; below a page, so that
 				       nothing unmapped can lie between them */
 	STACK_CUT_EVERY = 64,       /* accepted stacks after which unused regions are let go */
+	STACK_COPIES = 4,           /* where one is not enough */
+	STACK_PATIENCE = 3,         /* tries, then all copies have to agree in all */
 	STACK_MAX_BYTES = 64 << 20, /* of one copy */
 };
 
@@ -46,8 +48,10 @@ struct stack_region {
 /* A frame as it lies there. */
 struct stack_raw {
 	uint64_t address, code, instruction;
-	uint32_t flags; /* RAW_* */
-	uint32_t shown; /* it became a python_frame */
+	uint32_t flags;      /* RAW_* */
+	uint32_t shown;      /* it became a python_frame */
+	int32_t top;         /* see stack_tops_tell() */
+	uint32_t region, at; /* which one, where in a copy */
 };
 
 enum { RAW_ENTRY = 1, RAW_GENERATOR = 2, RAW_SHIM = 4 };
@@ -69,13 +73,16 @@ struct python_thread_work {
 	uint64_t sweep;    /* number of the sweep that accepted it last */
 	uint64_t next;     /* the state after it in the list, as it was then */
 	uint64_t native;   /* native_id of the state, 0 where it has none */
+	unsigned tries;    /* in vain, for this stack */
+	unsigned copies;   /* that are read: 1, or STACK_COPIES */
 	bool rejected;     /* in its last sweep */
 	bool listed;       /* used while the list is read */
 };
 
 enum stack_walk {
 	WALK_WHOLE,          /* both copies have the same stack */
-	WALK_TORN,           /* they have not */
+	WALK_TORN,           /* not to be proven */
+	WALK_LOOSE,          /* not by one copy: both are needed */
 	WALK_MISSING,        /* it goes on at *missing, where no region is */
 	WALK_MISSING_CFRAME, /* the same, and there is the C frame */
 };
@@ -102,9 +109,16 @@ uint64_t stack_state_field(const struct python_thread *t, const uint8_t *copy, u
 uint32_t stack_frame_bytes(const struct layout *l);
 uint64_t stack_raw_read(const struct layout *l, const uint8_t *at, struct stack_raw *raw);
 
-/* Walks both copies and, when they agree, makes the stack t's. */
+/* Do the frames say which of them runs? Then one copy can do. */
+bool stack_tops_tell(const struct layout *l);
+
+/* Follows the frames through the copies, into raws, and proves them. */
+enum stack_walk stack_walk(const struct layout *l, struct stack_raws *raws, struct python_thread *t,
+	const uint8_t *copies, uint64_t *missing);
+
+/* The same and, when it is whole, makes the stack t's. */
 enum stack_walk stack_take(struct python *p, struct stack_scratch *s, struct python_thread *t,
-	const uint8_t *a, const uint8_t *b, uint64_t *missing);
+	const uint8_t *copies, uint64_t *missing);
 
 /* ---- stack_regions.c ---- */
 

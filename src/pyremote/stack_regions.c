@@ -94,6 +94,7 @@ void stack_start(struct python *p, struct stack_scratch *s, struct python_thread
 
 	piece_add(s, &n, t->state, state_bytes(&p->layout));
 	regions_set(s, n, t);
+	t->work->copies = stack_tops_tell(&p->layout) ? 1 : 2;
 }
 
 void stack_release(struct python_thread *t)
@@ -200,6 +201,7 @@ void stack_cut(struct python *p, struct stack_scratch *s, struct python_thread *
 	for (size_t i = 0; i < w->raws.n && !innermost; i++)
 		if (on_data_stack(l, &w->raws.items[i]))
 			innermost = w->raws.items[i].address;
+	w->copies = stack_tops_tell(l) ? 1 : 2;
 	piece_add(s, &n, t->state, state_bytes(l));
 	for (size_t i = 0; i < w->n_regions; i++) {
 		const struct stack_region *r = &w->regions[i];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "native/remote.h"
 
@@ -17,30 +18,48 @@
 
 /* ---- what is read ahead of the threads ---- */
 
-static void root_add(struct sweep_root *root, uint64_t address, size_t size)
+/* Interpreters, the first of their threads, and the locks; or the lock of the only one. */
+enum roots { ROOTS_NONE, ROOTS_GIL, ROOTS_ALL };
+
+/* How long a read may take: a piece costs about as much as so many bytes; what is slower than that
+ * by more is put down to an interruption. The pace is a running median. */
+#define PIECE_COST_BYTES 2500.0
+#define PACE_FACTOR      1.5
+#define PACE_SLACK_NS    500.0
+#define PACE_UP          1.02
+#define PACE_DOWN        0.98
+
+static void piece_add(struct sweep_work *w, uint64_t address, size_t size)
 {
-	root->pieces = mem_grow(root->pieces, &root->cap, root->n + 1, sizeof(*root->pieces));
-	root->pieces[root->n++] = (struct iovec){(void *)(uintptr_t)address, size};
-	root->bytes += size;
+	w->pieces = mem_grow(w->pieces, &w->cap_pieces, w->n_pieces + 1, sizeof(*w->pieces));
+	w->pieces[w->n_pieces++] = (struct iovec){(void *)(uintptr_t)address, size};
+	w->bytes += size;
 }
 
-static void root_make(struct python *p)
+/* Is this lock another one than that of the interpreter before? */
+static bool gil_own(const struct sweep_work *w, size_t i)
+{
+	const struct gil *gil = &w->interpreters[i].gil;
+
+	return gil->address && (i == 0 || gil->address != w->interpreters[i - 1].gil.address);
+}
+
+static void roots_add(struct python *p, enum roots roots)
 {
 	struct sweep_work *w = p->sweep_work;
 	const struct layout *l = &p->layout;
-	struct sweep_root *root = &w->root;
-	uint64_t last = 0;
 
-	root->n = root->bytes = 0;
-	root_add(root, p->about.runtime + l->runtime_interpreters, sizeof(uint64_t));
-	for (size_t i = 0; i < w->n_interpreters; i++) {
+	if (roots == ROOTS_ALL)
+		piece_add(w, p->about.runtime + l->runtime_interpreters, sizeof(uint64_t));
+	for (size_t i = 0; roots != ROOTS_NONE && i < w->n_interpreters; i++) {
 		const struct interpreter *one = &w->interpreters[i];
 
-		root_add(root, one->address + l->interpreter.next, sizeof(uint64_t));
-		root_add(root, one->address + l->interpreter.threads, sizeof(uint64_t));
-		if (one->gil.address && one->gil.address != last)
-			root_add(root, one->gil.address, sizeof(struct gil_bytes));
-		last = one->gil.address;
+		if (roots == ROOTS_ALL) {
+			piece_add(w, one->address + l->interpreter.next, sizeof(uint64_t));
+			piece_add(w, one->address + l->interpreter.threads, sizeof(uint64_t));
+		}
+		if (gil_own(w, i))
+			piece_add(w, one->gil.address, sizeof(struct gil_bytes));
 	}
 }
 
@@ -51,29 +70,29 @@ static const uint8_t *next_word(const uint8_t *at, uint64_t *value, bool *same)
 	return at + sizeof(*value);
 }
 
-/* Takes what was read; false: another list of interpreters, or another first thread. */
-static bool root_take(struct python *p, const uint8_t *at)
+/* Takes what was read; *same: the lists begin as they did. Returns what is behind. */
+static const uint8_t *roots_take(struct python *p, enum roots roots, const uint8_t *at, bool *same)
 {
 	struct sweep_work *w = p->sweep_work;
-	bool same = true;
 
-	at = next_word(at, &w->head, &same);
-	for (size_t i = 0; i < w->n_interpreters; i++) {
+	if (roots == ROOTS_ALL)
+		at = next_word(at, &w->head, same);
+	for (size_t i = 0; roots != ROOTS_NONE && i < w->n_interpreters; i++) {
 		struct interpreter *one = &w->interpreters[i];
 
-		at = next_word(at, &one->next, &same);
-		at = next_word(at, &one->threads, &same);
-		one->gil.before = one->gil.now;
-		if (!one->gil.address)
-			continue;
-		if (i > 0 && one->gil.address == w->interpreters[i - 1].gil.address) {
-			one->gil.now = w->interpreters[i - 1].gil.now;
-			continue;
+		if (roots == ROOTS_ALL) {
+			at = next_word(at, &one->next, same);
+			at = next_word(at, &one->threads, same);
 		}
-		memcpy(&one->gil.now, at, sizeof(one->gil.now));
-		at += sizeof(one->gil.now);
+		one->gil.before = one->gil.now;
+		if (gil_own(w, i)) {
+			memcpy(&one->gil.now, at, sizeof(one->gil.now));
+			at += sizeof(one->gil.now);
+		} else if (i > 0) {
+			one->gil.now = w->interpreters[i - 1].gil.now;
+		}
 	}
-	return same;
+	return at;
 }
 
 /* ---- one batch ---- */
@@ -107,84 +126,113 @@ static size_t pieces_read(pid_t pid, const struct iovec *pieces, size_t n, uint8
 	return done;
 }
 
-static void piece_add(struct sweep_work *w, size_t *n, uint64_t address, size_t size)
+static void thread_add(struct sweep_work *w, const struct python_thread_work *t)
 {
-	w->pieces = mem_grow(w->pieces, &w->cap_pieces, *n + 1, sizeof(*w->pieces));
-	w->pieces[(*n)++] = (struct iovec){(void *)(uintptr_t)address, size};
+	for (size_t copy = 0; copy < t->copies; copy++)
+		for (size_t i = 0; i < t->n_regions; i++)
+			piece_add(w, t->regions[i].address, t->regions[i].size);
 }
 
-static void thread_pieces_add(struct sweep_work *w, size_t *n, const struct python_thread_work *t)
+/* Again, this thread. */
+static void leave(struct sweep_work *w, struct python_thread_work *t)
 {
-	for (size_t copy = 0; copy < 2; copy++)
-		for (size_t i = 0; i < t->n_regions; i++)
-			piece_add(w, n, t->regions[i].address, t->regions[i].size);
+	w->n_left++;
+	if (++t->tries >= STACK_PATIENCE && t->copies == 1)
+		t->copies = STACK_COPIES;
 }
 
 static void thread_take(struct python *p, struct python_thread *t, const uint8_t *a)
 {
 	struct sweep_work *w = p->sweep_work;
+	struct python_thread_work *tw = t->work;
 	uint64_t missing = 0;
-	enum stack_walk walk = stack_take(p, &w->scratch, t, a, a + t->work->bytes, &missing);
+	enum stack_walk walk = stack_take(p, &w->scratch, t, a, &missing);
 
-	if (walk == WALK_WHOLE) {
+	switch (walk) {
+	case WALK_WHOLE:
 		/* What was rejected in between was not shown then, so it is new now. */
-		if (t->stack == STACK_UNCHANGED && t->work->rejected)
+		if (t->stack == STACK_UNCHANGED && tw->rejected)
 			t->stack = STACK_READ;
-		t->work->rejected = false;
-		t->work->sweep = w->number;
+		tw->rejected = false;
+		tw->sweep = w->number;
 		return;
+	case WALK_TORN: break;
+	case WALK_LOOSE: tw->copies = STACK_COPIES; break;
+	case WALK_MISSING:
+	case WALK_MISSING_CFRAME: stack_extend(p, &w->scratch, t, walk, missing); break;
 	}
-	if (walk != WALK_TORN)
-		stack_extend(p, &w->scratch, t, walk, missing);
-	w->n_left++;
+	leave(w, tw);
 }
 
-/* Reads threads [from, …) of todo, as many as fit, with the roots ahead when that is asked for.
- * Returns the first thread that it has not dealt with; SIZE_MAX: the roots cannot be read. */
-static size_t batch_read(struct python *p, size_t from, bool with_root, bool *same_root)
+/* Did the read take as long as such reads do? Else it was interrupted, and copies of one moment are
+ * of two. */
+static bool was_quick(struct sweep_work *w, uint64_t took_ns)
 {
-	struct sweep_work *w = p->sweep_work;
-	size_t n = 0, to = from, bytes = 0, n_root = with_root ? w->root.n : 0;
+	double expected = w->pace * (PIECE_COST_BYTES * (double)w->n_pieces + (double)w->bytes);
+	bool quick = w->pace == 0 || (double)took_ns < PACE_FACTOR * expected + PACE_SLACK_NS;
 
-	for (size_t i = 0; i < n_root; i++)
-		piece_add(w, &n, (uint64_t)(uintptr_t)w->root.pieces[i].iov_base,
-			w->root.pieces[i].iov_len);
-	bytes = with_root ? w->root.bytes : 0;
+	if (w->pace == 0)
+		w->pace = (double)took_ns /
+			  (PIECE_COST_BYTES * (double)w->n_pieces + (double)w->bytes + 1);
+	else
+		w->pace *= (double)took_ns > expected ? PACE_UP : PACE_DOWN;
+	return quick;
+}
+
+/* As many threads of todo, from `from` on, as fit into a call; the one behind them. */
+static size_t batch_fill(struct sweep_work *w, size_t from)
+{
+	size_t to = from;
+
 	for (; to < w->n_todo; to++) {
 		const struct python_thread_work *t = w->todo[to]->work;
 
-		if (to > from && (n + 2 * t->n_regions > SWEEP_MAX_PIECES ||
-					 bytes + 2 * t->bytes > SWEEP_BATCH_BYTES))
+		if (to > from && (w->n_pieces + t->copies * t->n_regions > SWEEP_MAX_PIECES ||
+					 w->bytes + t->copies * t->bytes > SWEEP_BATCH_BYTES))
 			break;
-		thread_pieces_add(w, &n, t);
-		bytes += 2 * t->bytes;
+		thread_add(w, t);
 	}
-	w->copies = mem_grow(w->copies, &w->cap_copies, bytes + 8, 1);
+	w->copies = mem_grow(w->copies, &w->cap_copies, w->bytes + 8, 1);
+	return to;
+}
 
-	size_t whole = pieces_read(p->pid, w->pieces, n, w->copies);
-	const uint8_t *at = w->copies;
+/* Reads threads of todo, from `from` on, behind the roots. Returns the first thread that it has not
+ * dealt with; SIZE_MAX: the roots cannot be read. */
+static size_t batch_read(struct python *p, size_t from, enum roots roots, bool *same)
+{
+	struct sweep_work *w = p->sweep_work;
 
-	if (whole < n_root || (whole < n && errno != EFAULT))
+	w->n_pieces = w->bytes = 0;
+	roots_add(p, roots);
+
+	size_t n_roots = w->n_pieces, to = batch_fill(w, from);
+	uint64_t begin = clock_now_ns();
+	size_t whole = pieces_read(p->pid, w->pieces, w->n_pieces, w->copies);
+	bool quick = was_quick(w, clock_now_ns() - begin);
+
+	if (whole < n_roots || (whole < w->n_pieces && errno != EFAULT))
 		return SIZE_MAX;
-	if (with_root) {
-		*same_root = root_take(p, at);
-		at += w->root.bytes;
-	}
-	whole -= n_root;
+
+	const uint8_t *at = roots_take(p, roots, w->copies, same);
+
+	whole -= n_roots;
 	for (; from < to; from++) {
 		struct python_thread *t = w->todo[from];
-		size_t pieces = 2 * t->work->n_regions;
-		size_t size = 2 * t->work->bytes;
+		size_t pieces = t->work->copies * t->work->n_regions;
+		size_t size = t->work->copies * t->work->bytes;
 
 		if (whole < pieces) {
 			/* A state that is gone: so is the thread, and the list has changed. */
 			if (!stack_drop_region(t, whole % t->work->n_regions))
 				w->listed = false;
-			w->n_left++;
+			leave(w, t->work);
 			return from + 1;
 		}
 		whole -= pieces;
-		thread_take(p, t, at);
+		if (quick || t->work->copies > 1)
+			thread_take(p, t, at);
+		else
+			leave(w, t->work);
 		at += size;
 	}
 	return to;
@@ -192,15 +240,15 @@ static size_t batch_read(struct python *p, size_t from, bool with_root, bool *sa
 
 /* Reads all of todo once, and counts what has to be read again. False: the roots are not there any
  * more. */
-static bool round_read(struct python *p, bool with_root, bool *same_root)
+static bool round_read(struct python *p, enum roots roots, bool *same)
 {
 	struct sweep_work *w = p->sweep_work;
 	size_t at = 0;
 
 	w->n_left = 0;
 	do {
-		at = batch_read(p, at, with_root, same_root);
-		with_root = false;
+		at = batch_read(p, at, roots, same);
+		roots = ROOTS_NONE;
 	} while (at < w->n_todo);
 	return at != SIZE_MAX;
 }
@@ -224,17 +272,16 @@ static void todo_all(struct python *p)
 			todo_add(w, p->sweep.threads[i]);
 }
 
-/* Those that may have run, when `first` has been read: the others are as they were. */
-static void todo_ran(struct python *p, struct python_thread *first)
+/* Those that may have run, when `first` has been read: the others are as they were. False: all may
+ * have. */
+static bool todo_ran(struct python *p, struct python_thread *first)
 {
 	struct sweep_work *w = p->sweep_work;
 	struct python_thread *two[2];
 	int n = gil_ran(p, two);
 
-	if (n < 0 || two[0] != first) {
-		todo_all(p);
-		return;
-	}
+	if (n < 0 || two[0] != first)
+		return false;
 	w->n_todo = 0;
 	for (size_t i = 0; i < p->sweep.n; i++) {
 		struct python_thread *t = p->sweep.threads[i];
@@ -249,6 +296,7 @@ static void todo_ran(struct python *p, struct python_thread *first)
 		if (t->stack == STACK_READ)
 			t->stack = STACK_UNCHANGED;
 	}
+	return true;
 }
 
 static void reject_rest(struct python *p)
@@ -262,6 +310,7 @@ static void reject_rest(struct python *p)
 			continue;
 		t->stack = STACK_REJECTED;
 		t->work->rejected = true;
+		t->work->tries = 0;
 	}
 }
 
@@ -287,41 +336,38 @@ static enum python_why list_anew(struct python *p, struct err *err)
 	if (!thread_list_read(p))
 		return gone(p, err);
 	gil_find(p);
-	root_make(p);
 	return w->replaced || p->sweep.n == 0 ? python_still(p, err) : PYTHON_OK;
 }
 
-/* Reads until all is whole and the list holds, or the tries are used up. */
+/* Reads until all is whole and the list holds, or the tries are used up. With `first`, it alone is
+ * read at first, to see whether others have to be. */
 static enum python_why rounds(struct python *p, struct python_thread *first, struct err *err)
 {
 	struct sweep_work *w = p->sweep_work;
-	bool with_root = true, same_root = true;
+	enum roots roots = first ? ROOTS_GIL : ROOTS_ALL;
 
+	todo_all(p);
 	if (first) {
 		w->n_todo = 0;
 		todo_add(w, first);
-	} else {
-		todo_all(p);
 	}
 	for (int tries = 0; tries < PYTHON_TRIES; tries++) {
-		bool read = round_read(p, with_root, &same_root);
+		bool same = true, read = round_read(p, roots, &same);
+		bool known = read && roots == ROOTS_GIL && todo_ran(p, first);
 
 		/* An interpreter that ended takes its memory with it. */
-		if (!read || !same_root)
+		if (!read || !same)
 			w->listed = false;
-		if (read && with_root && first && same_root)
-			todo_ran(p, first);
-		else
+		if (!known)
 			todo_all(p);
-		with_root = !read;
-		if (w->n_todo == 0 && thread_list_holds(p))
+		roots = read && (known || roots != ROOTS_GIL) ? ROOTS_NONE : ROOTS_ALL;
+		if (w->n_todo == 0 && roots == ROOTS_NONE && thread_list_holds(p))
 			break;
-		if (w->n_todo == 0 || !w->listed) {
+		if (!w->listed || (w->n_todo == 0 && roots == ROOTS_NONE)) {
 			enum python_why why = list_anew(p, err);
 
 			if (why != PYTHON_OK)
 				return why;
-			same_root = true;
 			todo_all(p);
 		}
 		p->sweep.retries += w->n_left;
@@ -362,7 +408,6 @@ void sweep_release(struct python *p)
 	code_extras_free(w->scratch.extras);
 	free(w->scratch.raws.items);
 	free(w->scratch.regions);
-	free(w->root.pieces);
 	free(w->pieces);
 	free(w->copies);
 	free(w->todo);

@@ -41,13 +41,6 @@ struct interpreter {
 	struct gil gil;
 };
 
-/* What is read ahead of the threads, in the same call: a word or some. */
-struct sweep_root {
-	struct iovec *pieces;
-	size_t n, cap;
-	size_t bytes;
-};
-
 struct sweep_work {
 	struct stack_scratch scratch;
 	struct interpreter *interpreters;
@@ -58,9 +51,9 @@ struct sweep_work {
 	bool one_each;   /* no two states have the same pthread */
 	uint64_t number; /* of this sweep */
 	unsigned gil_tries;
-	struct sweep_root root;
 	struct iovec *pieces; /* of a batch */
-	size_t cap_pieces;
+	size_t n_pieces, cap_pieces, bytes;
+	double pace; /* ns a byte */
 	uint8_t *copies;
 	size_t cap_copies;
 	struct python_thread **todo;
