@@ -104,7 +104,9 @@ static bool find_short_version(const char *p, size_t n, int minor, struct python
 		struct python_about a;
 
 		text = scan_version(at, left, &a);
-		if (text && text < left && at[text] == '\0' && (at == p || at[-1] == '\0')) {
+		/* Linkers put a text into the end of a longer one: ".../versions/3.10.13". */
+		if (text && text < left && at[text] == '\0' &&
+			(at == p || (at[-1] != '.' && !is_digit(at[-1])))) {
 			keep_version(about, &a, at, text);
 			return true;
 		}

@@ -127,36 +127,42 @@ void script_start(
 	s->in = in[1];
 }
 
+/* Reads on, at the end of what is there. */
+static void read_more(struct script *s, uint64_t end)
+{
+	struct pollfd fd = {.fd = s->out, .events = POLLIN};
+	uint64_t now = clock_now_ns();
+	ssize_t n;
+
+	ck_assert_msg(now < end, "the script printed nothing for %d s", WAIT_S);
+	if (poll(&fd, 1, (int)((end - now) / NS_PER_MS) + 1) <= 0)
+		return;
+	ck_assert_uint_lt(s->n, LINE_MAX_BYTES);
+	s->text = mem_grow(s->text, &s->cap, s->n + 65536, 1);
+	n = read(s->out, s->text + s->n, s->cap - s->n);
+	ck_assert_msg(n > 0, "the script ended before it said what it had to");
+	s->n += (size_t)n;
+}
+
 const char *script_line(struct script *s)
 {
 	uint64_t end = clock_now_ns() + WAIT_S * NS_PER_S;
-	char *newline;
+	size_t looked = s->from;
+	char *line, *newline;
 
-	if (s->line) { /* the one that was handed out */
-		size_t used = strlen(s->line) + 1;
-
-		memmove(s->line, s->line + used, s->n - used);
-		s->n -= used;
-	}
-	for (;;) {
-		struct pollfd fd = {.fd = s->out, .events = POLLIN};
-		uint64_t now = clock_now_ns();
-		ssize_t n;
-
-		newline = s->n ? memchr(s->line, '\n', s->n) : NULL;
-		if (newline) {
-			*newline = '\0';
-			return s->line;
+	while (!(newline = looked < s->n ? memchr(s->text + looked, '\n', s->n - looked) : NULL)) {
+		if (s->from) {
+			memmove(s->text, s->text + s->from, s->n - s->from);
+			s->n -= s->from;
+			s->from = 0;
 		}
-		ck_assert_msg(now < end, "the script printed nothing for %d s", WAIT_S);
-		if (poll(&fd, 1, (int)((end - now) / NS_PER_MS) + 1) <= 0)
-			continue;
-		ck_assert_uint_lt(s->n, LINE_MAX_BYTES);
-		s->line = mem_grow(s->line, &s->cap, s->n + 65536, 1);
-		n = read(s->out, s->line + s->n, s->cap - s->n);
-		ck_assert_msg(n > 0, "the script ended before it said what it had to");
-		s->n += (size_t)n;
+		looked = s->n;
+		read_more(s, end);
 	}
+	*newline = '\0';
+	line = s->text + s->from;
+	s->from = (size_t)(newline + 1 - s->text);
+	return line;
 }
 
 void script_say(struct script *s, const char *line)
@@ -173,6 +179,6 @@ void script_end(struct script *s)
 	}
 	close(s->in);
 	close(s->out);
-	free(s->line);
+	free(s->text);
 	*s = (struct script){0};
 }

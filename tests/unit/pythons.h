@@ -21,8 +21,8 @@ struct script {
 	pid_t pid;
 	int out;    /* what it prints */
 	int in;     /* what it reads */
-	char *line; /* see script_line() */
-	size_t n, cap;
+	char *text; /* what it has printed, from the last line handed out on */
+	size_t from, n, cap;
 };
 
 /* Runs `source` (python -c) with these arguments, which end with NULL; NULL: none. */
