@@ -53,6 +53,7 @@ struct cmd {
 	X(watch)                                                                                   \
 	X(profile)                                                                                 \
 	X(top)                                                                                     \
+	X(compare)                                                                                 \
 	X(lab)                                                                                     \
 	X(runs)                                                                                    \
 	X(show)                                                                                    \

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/json.h"
+#include "cli/profile_sources.h"
 #include "profile/formats.h"
 #include "report/profile_words.h"
 
@@ -418,6 +419,7 @@ int stored_profile_html(
 void stored_profile_page(const struct run *run, const struct profile_report *r, struct str *out)
 {
 	char started[CLOCK_TEXT];
+	struct profile_sources sources;
 	struct report_profile_page page = {
 		.title = run->title,
 		.command = run->command,
@@ -427,5 +429,9 @@ void stored_profile_page(const struct run *run, const struct profile_report *r, 
 		.profile = *r,
 	};
 
+	profile_sources_read(&sources, r->profile);
+	page.sources = sources.items;
+	page.n_sources = sources.n;
 	report_profile_html(out, &page);
+	profile_sources_release(&sources);
 }

@@ -66,10 +66,13 @@ static void add_all_the_time(struct str *out, const struct profile_diff *d)
 
 	if (!(d->before_s > 0) || !(d->after_s > 0))
 		return;
-	str_addf(out, "In all there %s %s of %s before, %s after.", samples ? "were" : "was",
-		samples ? num_count(d->before_s, before) : num_duration(d->before_s, before),
-		profile_clock_name(d->clock),
-		samples ? num_count(d->after_s, after) : num_duration(d->after_s, after));
+	if (samples)
+		str_addf(out, "In all there were %s samples before, %s after.",
+			num_count(d->before_s, before), num_count(d->after_s, after));
+	else
+		str_addf(out, "In all there was %s of %s before, %s after.",
+			num_duration(d->before_s, before), profile_clock_name(d->clock),
+			num_duration(d->after_s, after));
 }
 
 static size_t count_real(const struct profile_diff *d)

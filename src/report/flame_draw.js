@@ -192,14 +192,21 @@ function firstBehind(row, at) {
 
 let lines = [];
 
+/* As much of a text as there is room for. */
+function fit(text, room) {
+	if (room >= text.length * paint.letter * 1.7 || room >= ink.measureText(text).width) return text;
+	let n = Math.min(text.length - 1, Math.ceil(room / paint.letter));
+	while (n > 1 && ink.measureText(text.slice(0, n) + '\u2026').width > room) n--;
+	return text.slice(0, n) + '\u2026';
+}
+
 function drawBox(x, y, w, fill, text, dim) {
 	ink.globalAlpha = dim ? 0.45 : 1;
 	ink.fillStyle = fill;
 	ink.fillRect(x, y, Math.max(w - (w > 3 ? 1 : 0), 0.5), ROW - 1);
 	if (w > 28) {
-		const room = Math.floor((w - 8) / paint.letter);
 		ink.fillStyle = paint.text;
-		ink.fillText(text.length > room ? text.slice(0, Math.max(room - 1, 1)) + '\u2026' : text, x + 4, y + 12.5);
+		ink.fillText(fit(text, w - 8), x + 4, y + 12.5);
 	}
 	ink.globalAlpha = 1;
 }

@@ -123,10 +123,10 @@ function seconds(ns) {
 	return (ns / unit[0]).toPrecision(3).replace(/e\+.*/, '') + '\u00a0' + unit[1];
 }
 
-/* Text that may be broken behind what joins its words. */
-function breakable(text) {
+/* Text that may be broken behind what joins its words; of a file, its folders. */
+function breakable(text, isFile) {
 	const parts = [];
-	text.split(/(?<=[_./])/).forEach((part) => parts.push(part, make('wbr')));
+	text.split(isFile ? /(?<=\/)/ : /(?<=[_.])/).forEach((part) => parts.push(part, make('wbr')));
 	parts.pop();
 	return parts;
 }

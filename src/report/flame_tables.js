@@ -143,7 +143,7 @@ function tableOf(list, by, table) {
 				const b = button('', 'show it in the graph, and its source', () => pickRow(r));
 				b.append(...breakable(c.text(r)));
 				cell.append(b);
-			} else cell.append(...(c.left ? breakable(c.text(r)) : [c.text(r)]));
+			} else cell.append(...(c.left ? breakable(c.text(r), true) : [c.text(r)]));
 			if (c.bar) cell.style.setProperty('--part', 100 * c.bar(r) + '%');
 			if (c.bar) cell.classList.add('barred');
 			row.append(cell);

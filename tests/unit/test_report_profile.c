@@ -534,7 +534,7 @@ START_TEST(difference_without_time)
 	report_profile_diff_verdict(&out, &x.report);
 	assert_has(out.p, "a fell from 90 % to 50 % (−40.0 points).");
 	assert_has(out.p, "What is noise cannot be told");
-	assert_has(out.p, "In all there were 1,000 of samples before, 1,000 after.");
+	assert_has(out.p, "In all there were 1,000 samples before, 1,000 after.");
 	str_release(&out);
 	pair_release(&x);
 }
