@@ -241,9 +241,14 @@ enum python_why check_layout(struct python *p, const char **what)
 	if (!n)
 		return PYTHON_UNSUPPORTED;
 	*what = "its frames or code objects look different";
+	check_modules(p, interpreter);
 	frames = check_frames(p, threads, n);
-	if (frames <= 0)
-		return frames ? PYTHON_UNSUPPORTED : PYTHON_STARTING;
+	/* Nothing runs where Python is a part of another program, and waits to be called: then its
+	 * modules have to do. */
+	if (!frames && (l->interpreter.modules == NO_FIELD || l->minor > 13))
+		return PYTHON_STARTING;
+	if (frames < 0)
+		return PYTHON_UNSUPPORTED;
 	*what = "the numbers of its threads lie elsewhere";
 	if (!numbers_exist(p, threads, n))
 		return PYTHON_UNSUPPORTED;
@@ -251,7 +256,6 @@ enum python_why check_layout(struct python *p, const char **what)
 		find_holder(p, interpreter, threads, n);
 	else
 		check_gil(p, interpreter);
-	check_modules(p, interpreter);
 	if (l->thread.native_id == NO_FIELD)
 		find_tids(p, threads, n);
 	return PYTHON_OK;

@@ -18,7 +18,9 @@ enum {
 	NAME_MAX_BYTES = 1024,
 	FILE_MAX_BYTES = 4096,
 	TABLE_MAX_BYTES = 16 << 20,
-	CODES_MAX = 1 << 20, /* of all that were ever seen; what comes later has no name */
+	/* Of all that were ever seen; what comes later has no name. */
+	CODES_MAX = 1 << 20,
+	CODES_MAX_BYTES = 512 << 20,
 	CO_GENERATORS = 0x20 | 0x80 | 0x100 | 0x200,
 };
 
@@ -41,7 +43,7 @@ struct entry {
 /* Open addressing, by address; never more than half full. */
 struct code_cache {
 	struct entry **slots;
-	size_t n_slots, used, all;
+	size_t n_slots, used, all, bytes;
 };
 
 static size_t slot_of(const struct code_cache *c, uint64_t address)
@@ -200,7 +202,10 @@ static bool equal(const struct entry *a, const struct entry *b)
 
 static bool is_code(struct python *p, uint64_t address, const struct mark *mark)
 {
-	return p->code_type ? mark->type == p->code_type : python_is_a(p, address, "code");
+	/* Known from the attach, unless nothing ran then. */
+	if (!p->code_type && python_is_a(p, address, "code"))
+		p->code_type = mark->type;
+	return p->code_type && mark->type == p->code_type;
 }
 
 /* An equal one that was here before comes to the front; else `e` is the newest. */
@@ -220,6 +225,8 @@ static struct entry *put(struct code_cache *c, size_t slot, struct entry *e)
 	}
 	c->used += !c->slots[slot];
 	c->all++;
+	c->bytes += sizeof(*e) + e->table_bytes + e->lines.cap * sizeof(*e->lines.runs) +
+		    strlen(e->code.name) + strlen(e->code.file);
 	e->older = c->slots[slot];
 	c->slots[slot] = e;
 	return e;
@@ -243,7 +250,8 @@ const struct python_code *code_find(struct python *p, uint64_t address)
 	if (!read_mark(p, address, &mark) || !is_code(p, address, &mark))
 		return NULL;
 	if (!e || !same_mark(&e->mark, &mark)) {
-		e = c->all < CODES_MAX ? read_entry(p, address, &mark) : NULL;
+		e = c->all < CODES_MAX && c->bytes < CODES_MAX_BYTES ? read_entry(p, address, &mark)
+								     : NULL;
 		if (!e)
 			return NULL;
 		e = put(c, slot, e);

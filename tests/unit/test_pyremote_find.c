@@ -1,5 +1,6 @@
 /* Finding an interpreter in a process: every Python, in every disguise, and everything that is
  * none. Scripts and other processes end with the test, whatever happens. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -432,6 +433,61 @@ START_TEST(other_pid_namespace)
 }
 END_TEST
 
+/* This program loads a libpython and waits: a Python in another program, in which nothing runs. */
+static void embed(const char *library, int ready)
+{
+	char home[256];
+	void *lib;
+	void (*initialize)(int);
+
+	snprintf(home, sizeof(home), "%s", library);
+	*strstr(home, "/lib/libpython") = '\0';
+	setenv("PYTHONHOME", home, 1);
+	lib = dlopen(library, RTLD_NOW | RTLD_GLOBAL);
+	if (!lib)
+		_exit(7);
+	*(void **)&initialize = dlsym(lib, "Py_InitializeEx");
+	initialize(0);
+	if (write(ready, "", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+START_TEST(within_another_program)
+{
+	const struct python_here *here;
+	size_t n = pythons_here(&here);
+
+	for (size_t i = 0; i < n; i++) {
+		struct python *p;
+		char library[256], c;
+		int ready[2];
+		pid_t pid;
+
+		script_start(&script, here[i].path, READY, NULL);
+		ck_assert_str_eq(script_line(&script), "ready");
+		p = attach_ok(script.pid);
+		snprintf(library, sizeof(library), "%s", python_about(p)->path);
+		python_detach(p);
+		script_end(&script);
+		if (!strstr(library, "/lib/libpython"))
+			continue;
+		ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+		pid = begin();
+		if (!pid)
+			embed(library, ready[1]);
+		close(ready[1]);
+		ck_assert_int_eq(read(ready[0], &c, 1), 1);
+		p = attach_ok(pid);
+		ck_assert_str_eq(python_about(p)->path, library);
+		ck_assert_int_eq(python_about(p)->minor, here[i].minor);
+		python_detach(p);
+		end(pid);
+		close(ready[0]);
+	}
+}
+END_TEST
+
 /* ---- none, or not to be read ---- */
 
 START_TEST(no_python)
@@ -626,5 +682,5 @@ END_TEST
 
 UNIT_MAIN("pyremote_find", from_its_first_moment, holder_of_the_lock, runtime_by_its_looks,
 	without_symbols, file_deleted_or_replaced, other_mount_namespace, other_pid_namespace,
-	no_python, number_of_a_thread, too_old, another_user, executes_something_else,
-	killed_meanwhile)
+	within_another_program, no_python, number_of_a_thread, too_old, another_user,
+	executes_something_else, killed_meanwhile)
