@@ -17,7 +17,7 @@ struct cell {
 	const struct top *t;
 	const struct top_shown *shown;
 	const struct top_item *item;
-	uint32_t shift; /* of the tree: so many levels stand left of the screen */
+	uint32_t indent, shift; /* of the tree: columns a level; levels left of the screen */
 };
 
 struct column {
@@ -124,10 +124,11 @@ static enum top_ink add_node(struct str *out, const struct cell *c)
 	static const char *const MARKS[2][3] = {{"  ", "+ ", "- "}, {"  ", "▸ ", "▾ "}};
 	int mark = c->shown->can_open ? 1 + c->shown->open : 0;
 
-	if (c->shown->depth < c->shift)
-		str_add(out, c->t->unicode ? "‹ " : "< ");
-	else
-		str_add_repeat(out, " ", INDENT * (c->shown->depth - c->shift));
+	uint32_t depth = c->shown->depth > c->shift ? c->shown->depth - c->shift : 0;
+
+	if (c->shift)
+		str_add(out, depth ? "  " : c->t->unicode ? "‹ " : "< ");
+	str_add_repeat(out, " ", c->indent * depth);
 	str_add(out, MARKS[c->t->unicode][mark]);
 	return add_name(out, c);
 }
@@ -312,18 +313,24 @@ static void draw_cell(struct top *t, const struct layout *l, int i, int y, const
 	str_release(&cut);
 }
 
-/* Deep stacks would walk off the screen: what is on it moves to the left, so that half of the
- * column stays for names. */
-static uint32_t find_shift(const struct top *t, const struct layout *l, size_t from, size_t to)
+/* Deep stacks would walk off the screen: what is on it moves to the left, and where that is not
+ * enough closer together, so that half of the column stays for names. */
+static void find_shift(
+	const struct top *t, const struct layout *l, size_t from, size_t to, struct cell *c)
 {
-	uint32_t deepest = 0, room = 0;
+	uint32_t deepest = 0, least = UINT32_MAX, room = 0;
 
 	for (int i = 0; i < l->n; i++)
 		if (l->columns[i]->add == add_node)
-			room = (uint32_t)(l->width[i] / 2 / INDENT);
-	for (size_t i = from; i < to; i++)
-		deepest = t->rows.shown[i].depth > deepest ? t->rows.shown[i].depth : deepest;
-	return deepest > room ? deepest - room : 0;
+			room = (uint32_t)l->width[i] / 2;
+	for (size_t i = from; i < to; i++) {
+		uint32_t depth = t->rows.shown[i].depth;
+
+		deepest = depth > deepest ? depth : deepest;
+		least = depth < least ? depth : least;
+	}
+	c->indent = deepest > least && INDENT * (deepest - least) > room ? 1 : INDENT;
+	c->shift = deepest > room / c->indent ? deepest - room / c->indent : 0;
 }
 
 static void draw_empty(struct top *t, int y, int columns)
@@ -344,7 +351,7 @@ void top_draw_body(struct top *t, int y, int lines, int columns)
 	struct top_place_in *place = &t->places[t->view];
 	size_t page = lines > 1 ? (size_t)lines - 1 : 1, to;
 	struct layout l;
-	uint32_t shift;
+	struct cell c = {.t = t};
 
 	t->page = page;
 	if (place->at < place->scroll)
@@ -356,13 +363,12 @@ void top_draw_body(struct top *t, int y, int lines, int columns)
 	to = place->scroll + page < t->rows.n_shown ? place->scroll + page : t->rows.n_shown;
 	lay_out(&l, t, columns);
 	draw_head(t, &l, y++, columns);
-	shift = find_shift(t, &l, place->scroll, to);
+	find_shift(t, &l, place->scroll, to, &c);
 	if (!t->rows.n_shown)
 		draw_empty(t, y, columns);
 	for (size_t i = place->scroll; i < to; i++, y++) {
-		const struct top_shown *shown = &t->rows.shown[i];
-		struct cell c = {t, shown, &t->rows.items[shown->item], shift};
-
+		c.shown = &t->rows.shown[i];
+		c.item = &t->rows.items[c.shown->item];
 		if (i == place->at)
 			top_fill(t, y, 0, columns, INK_SELECTED);
 		for (int k = 0; k < l.n; k++)
