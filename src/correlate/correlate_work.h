@@ -1,0 +1,90 @@
+/*
+ * Inside of src/correlate's statistics: a series prepared for comparing, the axis that all share,
+ * and the test of one pair at one lag.
+ */
+#ifndef CULPRIT_CORRELATE_CORRELATE_WORK_H
+#define CULPRIT_CORRELATE_CORRELATE_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "correlate/correlate.h"
+
+enum {
+	CORR_BASIS_MAX = 32,   /* what is taken out: constant, slow waves, the day's, the week's */
+	CORR_ACF_MAX = 240,    /* lags of Bartlett's sum */
+	CORR_CHUNK = 16,       /* series that one task takes */
+	CORR_GROUP_MB = 64,    /* of scores, for grouping */
+	CORR_ROWS_ALIGNED = 8, /* doubles of a cache line */
+};
+
+/* A series as it is compared: differences or their scores, what is taken out taken out, mean 0 and
+ * mean square 1 over what is known. */
+struct corr_values {
+	double *z;       /* 0 where not known */
+	double *squares; /* z² */
+	double *mask;    /* 1 where known, else 0 */
+	double *acf;     /* autocorrelations 0 … axis->acf_lags */
+	size_t known;
+	bool whole, constant;
+};
+
+struct corr_axis {
+	enum correlate_method method;
+	size_t n;      /* differences: one fewer than times */
+	double *half;  /* scores of n values by twice their rank, from 2; robust */
+	double *ones;  /* n of them */
+	double *basis; /* n_basis × n, orthonormal; the first is constant */
+	size_t n_basis;
+	const struct corr_values *given; /* taken out as well, or NULL */
+	size_t acf_lags, bandwidth;      /* of the two tests, from the target */
+};
+
+/* What a thread needs to prepare and compare, for n differences. */
+struct corr_scratch {
+	uint64_t *keys, *spare;
+	double *a, *b;
+};
+
+void corr_axis_init(struct corr_axis *a, const struct series_set *s, enum correlate_method method);
+void corr_axis_release(struct corr_axis *a);
+void corr_scratch_init(struct corr_scratch *w, size_t n);
+void corr_scratch_release(struct corr_scratch *w);
+void corr_values_init(struct corr_values *v, size_t n);
+void corr_values_release(struct corr_values *v);
+
+/* Differences, scores, what is taken out. `values` has n + 1. */
+void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
+	struct corr_scratch *w);
+/* The target's autocorrelations say how far the tests must look: sets acf_lags and bandwidth. */
+void corr_look_far(struct corr_axis *a, struct corr_values *target);
+void corr_acf(const struct corr_axis *a, struct corr_values *v, size_t lags);
+
+/* Scores by the ranks of what is finite in d, n of them, in place; returns how many. `half` for n
+ * known ones, or NULL. */
+size_t corr_score(
+	double *d, size_t n, const double *half, uint64_t *keys, uint64_t *spare, bool *constant);
+/* half[h − 2] for h = 2 … 2n. */
+double *corr_half_scores(size_t n);
+
+/* One pair at one lag. */
+struct corr_pair {
+	double r, p, n_eff;
+	double se, df; /* of atanh(r); df ∞: normal */
+	size_t n;
+};
+void corr_pair(const struct corr_axis *a, const struct corr_values *x, const struct corr_values *y,
+	long lag, struct corr_scratch *w, struct corr_pair *out);
+/* r alone. NaN where there are too few pairs. */
+double corr_pair_r(const struct corr_axis *a, const struct corr_values *x,
+	const struct corr_values *y, long lag);
+void corr_interval(const struct corr_pair *p, double confidence, double *low, double *high);
+
+/* Groups of the found rows; `rows` are sorted. */
+void corr_group(struct correlate_result *r, const struct corr_axis *a, const struct series_set *s);
+
+/* r->shown and r->top. */
+void corr_keep_shown(struct correlate_result *r, const struct series_set *s);
+
+#endif

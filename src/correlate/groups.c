@@ -1,0 +1,158 @@
+/*
+ * Found series that move together are one finding. Average linkage on |r| (Sokal and Michener
+ * 1958), each series shifted by its own lag, as it lies over the target; among the strongest only,
+ * so that it stays cheap where everything is found.
+ */
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "correlate/correlate_work.h"
+#include "learn/blas.h"
+
+struct scores {
+	const struct corr_axis *axis;
+	const struct series_set *set;
+	const struct correlate_row *rows;
+	size_t n;
+	float *z; /* n × axis->n, of length 1 each */
+};
+
+static void score_some(void *arg, size_t task)
+{
+	struct scores *s = arg;
+	size_t m = s->axis->n;
+	struct corr_values v;
+	struct corr_scratch w;
+
+	corr_values_init(&v, m);
+	corr_scratch_init(&w, m);
+	for (size_t i = task * CORR_CHUNK; i < (task + 1) * CORR_CHUNK && i < s->n; i++) {
+		long lag = s->rows[i].lag;
+		size_t shift = (size_t)(lag < 0 ? -lag : lag);
+		float *z = s->z + i * m;
+		double squares = 0;
+
+		corr_prepare(s->axis, s->set->items[s->rows[i].series].values, &v, &w);
+		for (size_t t = 0; t < m; t++) {
+			bool there = lag < 0 ? t + shift < m : t >= shift;
+			double one = there ? v.z[lag < 0 ? t + shift : t - shift] : 0;
+
+			z[t] = (float)one;
+			squares += one * one;
+		}
+		cblas_sscal((int)m, squares > 0 ? (float)(1 / sqrt(squares)) : 0, z, 1);
+	}
+	corr_scratch_release(&w);
+	corr_values_release(&v);
+}
+
+/* The most alike of cluster i among those that are left. */
+static size_t nearest(const float *alike, const size_t *size, size_t n, size_t i)
+{
+	size_t best = SIZE_MAX;
+
+	for (size_t j = 0; j < n; j++)
+		if (j != i && size[j] &&
+			(best == SIZE_MAX || alike[i * n + j] > alike[i * n + best]))
+			best = j;
+	return best;
+}
+
+/* Joins the two most alike until none are as alike as `at`; cluster[i]: the first of i's. */
+static void join(float *alike, size_t n, double at, size_t *cluster)
+{
+	size_t *size = mem_alloc(n, sizeof(*size)), *near = mem_alloc(n, sizeof(*near));
+
+	for (size_t i = 0; i < n; i++) {
+		size[i] = 1;
+		cluster[i] = i;
+	}
+	for (size_t i = 0; i < n; i++)
+		near[i] = nearest(alike, size, n, i);
+	for (;;) {
+		size_t a = SIZE_MAX, b;
+
+		for (size_t i = 0; i < n; i++)
+			if (size[i] && near[i] != SIZE_MAX &&
+				(a == SIZE_MAX || alike[i * n + near[i]] > alike[a * n + near[a]]))
+				a = i;
+		if (a == SIZE_MAX || !(alike[a * n + near[a]] >= at))
+			break;
+		b = near[a] > a ? near[a] : a;
+		a = near[a] > a ? a : near[a];
+		for (size_t j = 0; j < n; j++) {
+			double mean = ((double)size[a] * alike[a * n + j] +
+					      (double)size[b] * alike[b * n + j]) /
+				      (double)(size[a] + size[b]);
+
+			alike[a * n + j] = alike[j * n + a] = (float)mean;
+			cluster[j] = cluster[j] == b ? a : cluster[j];
+		}
+		size[a] += size[b];
+		size[b] = 0;
+		for (size_t i = 0; i < n; i++)
+			if (size[i] && (i == a || near[i] == a || near[i] == b ||
+					       alike[i * n + a] > alike[i * n + near[i]]))
+				near[i] = nearest(alike, size, n, i);
+	}
+	free(size);
+	free(near);
+}
+
+/* Clusters of two or more, by their strongest member: as rows are sorted. */
+static void keep(struct correlate_result *r, const size_t *cluster, size_t n)
+{
+	size_t *count = mem_zalloc(n, sizeof(*count)), *group = mem_alloc(n, sizeof(*group));
+
+	for (size_t i = 0; i < n; i++)
+		count[cluster[i]]++;
+	r->groups = mem_alloc(n + 1, sizeof(*r->groups));
+	for (size_t i = 0; i < n; i++) {
+		size_t c = cluster[i];
+		struct correlate_group *g;
+
+		if (count[c] < 2)
+			continue;
+		if (c == i) { /* a cluster is named after its first */
+			group[c] = r->n_groups;
+			r->groups[r->n_groups++] = (struct correlate_group){
+				.members = mem_alloc(count[c], sizeof(size_t))};
+		}
+		g = &r->groups[group[c]];
+		g->members[g->n++] = i;
+		r->rows[i].group = group[c];
+	}
+	free(count);
+	free(group);
+}
+
+void corr_group(struct correlate_result *r, const struct corr_axis *a, const struct series_set *s)
+{
+	size_t most = ((size_t)CORR_GROUP_MB << 20) / (a->n * sizeof(float)), n = r->n_found;
+	struct scores scores = {.axis = a, .set = s, .rows = r->rows};
+	float *alike;
+	size_t *cluster;
+
+	n = n < most ? n : most;
+	n = n < CORRELATE_GROUPED ? n : CORRELATE_GROUPED;
+	if (n < 2)
+		return;
+	scores.n = n;
+	scores.z = mem_alloc(n * a->n, sizeof(float));
+	parallel_for(r->spec.threads, (n + CORR_CHUNK - 1) / CORR_CHUNK, score_some, &scores);
+	alike = mem_alloc(n * n, sizeof(float));
+	BLAS_VOID(cblas_ssyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)n, (int)a->n, 1,
+		scores.z, (int)a->n, 0, alike, (int)n));
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i; j < n; j++)
+			alike[i * n + j] = alike[j * n + i] = fabsf(alike[i * n + j]);
+	cluster = mem_alloc(n, sizeof(*cluster));
+	join(alike, n, r->spec.group_at, cluster);
+	keep(r, cluster, n);
+	free(cluster);
+	free(alike);
+	free(scores.z);
+}

@@ -1,0 +1,216 @@
+/*
+ * From a series to what is compared: first differences, their normal scores, and out of those what
+ * would make two series look related that merely follow the same clock: slow waves (curved trends)
+ * and the cycle of the day and of the week. Taken out by least squares on an orthonormal basis of
+ * the whole axis; where there are gaps, on what is known.
+ */
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "correlate/correlate_work.h"
+
+static const double DAY_S = 86400;
+
+enum { HARMONICS = 6, SLOW = 4, STEPS_A_SLOW = 60, SPAN_TENTHS = 9 };
+
+/* ---- the axis ---- */
+
+/* Adds a function of the axis to the basis, unless those that are there make it up already. */
+static void basis_add(struct corr_axis *a, double frequency, double phase)
+{
+	double *f = a->basis + a->n_basis * a->n, norm;
+
+	if (a->n_basis >= CORR_BASIS_MAX)
+		return;
+	for (size_t t = 0; t < a->n; t++)
+		f[t] = cos(2 * M_PI * frequency * ((double)t + .5) - phase);
+	/* twice is enough (Kahan and Parlett) */
+	for (size_t round = 0; round < 2; round++)
+		for (size_t j = 0; j < a->n_basis; j++)
+			cblas_daxpy((int)a->n, -cblas_ddot((int)a->n, a->basis + j * a->n, 1, f, 1),
+				a->basis + j * a->n, 1, f, 1);
+	norm = cblas_dnrm2((int)a->n, f, 1);
+	if (norm < .05 * sqrt((double)a->n / 2))
+		return;
+	cblas_dscal((int)a->n, 1 / norm, f, 1);
+	a->n_basis++;
+}
+
+/* Harmonics of a cycle that the axis holds once at least; those of four steps or fewer are no
+ * smooth cycle. */
+static void basis_cycle(struct corr_axis *a, double steps)
+{
+	if ((double)a->n < .1 * SPAN_TENTHS * steps)
+		return;
+	for (int h = 1; h <= HARMONICS && steps / h >= 4; h++) {
+		basis_add(a, h / steps, 0);
+		basis_add(a, h / steps, M_PI / 2);
+	}
+}
+
+void corr_axis_init(struct corr_axis *a, const struct series_set *s, enum correlate_method method)
+{
+	*a = (struct corr_axis){.method = method, .n = s->n_times ? s->n_times - 1 : 0};
+	a->ones = mem_alloc(a->n + 1, sizeof(double));
+	for (size_t t = 0; t < a->n; t++)
+		a->ones[t] = 1;
+	a->basis = mem_alloc(CORR_BASIS_MAX + 1, (a->n + 1) * sizeof(double));
+	basis_add(a, 0, 0);
+	if (method != CORRELATE_ROBUST)
+		return;
+	a->half = corr_half_scores(a->n);
+	for (size_t j = 1; j <= SLOW && j * STEPS_A_SLOW <= a->n; j++)
+		basis_add(a, .5 * (double)j / (double)a->n, 0);
+	basis_cycle(a, DAY_S / s->step_s);
+	basis_cycle(a, 7 * DAY_S / s->step_s);
+}
+
+void corr_axis_release(struct corr_axis *a)
+{
+	free(a->ones);
+	free(a->basis);
+	free(a->half);
+	*a = (struct corr_axis){0};
+}
+
+void corr_scratch_init(struct corr_scratch *w, size_t n)
+{
+	*w = (struct corr_scratch){.keys = mem_alloc(n + 1, sizeof(uint64_t)),
+		.spare = mem_alloc(n + 1, sizeof(uint64_t)),
+		.a = mem_alloc(n + 1, sizeof(double)),
+		.b = mem_alloc(n + 1, sizeof(double))};
+}
+
+void corr_scratch_release(struct corr_scratch *w)
+{
+	free(w->keys);
+	free(w->spare);
+	free(w->a);
+	free(w->b);
+}
+
+void corr_values_init(struct corr_values *v, size_t n)
+{
+	*v = (struct corr_values){.z = mem_alloc(n + 1, sizeof(double)),
+		.squares = mem_alloc(n + 1, sizeof(double)),
+		.mask = mem_alloc(n + 1, sizeof(double)),
+		.acf = mem_alloc(n + 1, sizeof(double))};
+}
+
+void corr_values_release(struct corr_values *v)
+{
+	free(v->z);
+	free(v->squares);
+	free(v->mask);
+	free(v->acf);
+}
+
+/* ---- one series ---- */
+
+/* Takes the basis (and `given`) out of a series that is whole: projections, one after the other. */
+static void project(const struct corr_axis *a, double *z)
+{
+	int n = (int)a->n;
+
+	for (size_t j = 0; j < a->n_basis; j++) {
+		const double *f = a->basis + j * a->n;
+
+		cblas_daxpy(n, -cblas_ddot(n, f, 1, z, 1), f, 1, z, 1);
+	}
+	if (a->given) /* its mean square is 1, and the basis is out of it */
+		cblas_daxpy(n, -cblas_ddot(n, a->given->z, 1, z, 1) / n, a->given->z, 1, z, 1);
+}
+
+/* The same by least squares on what is known: functions that are orthogonal on the whole axis are
+ * not on a part of it. Gram-Schmidt as Cholesky; a function that has nothing left is passed over.
+ */
+static void project_known(
+	const struct corr_axis *a, const struct corr_values *v, double *z, double *f)
+{
+	size_t p = a->n_basis + (a->given != NULL);
+	double gram[CORR_BASIS_MAX + 1][CORR_BASIS_MAX + 1], c[CORR_BASIS_MAX + 1];
+	const double *g[CORR_BASIS_MAX + 1];
+	int n = (int)a->n;
+
+	for (size_t j = 0; j < p; j++)
+		g[j] = j < a->n_basis ? a->basis + j * a->n : a->given->z;
+	for (size_t j = 0; j < p; j++) {
+		for (size_t t = 0; t < a->n; t++)
+			f[t] = v->mask[t] * g[j][t];
+		c[j] = cblas_ddot(n, f, 1, z, 1);
+		for (size_t k = 0; k <= j; k++)
+			gram[j][k] = cblas_ddot(n, f, 1, g[k], 1);
+	}
+	for (size_t j = 0; j < p; j++) {
+		double whole = gram[j][j], rest = whole;
+
+		for (size_t k = 0; k < j; k++) {
+			for (size_t l = 0; l < k; l++)
+				gram[j][k] -= gram[j][l] * gram[k][l];
+			gram[j][k] = gram[k][k] > 0 ? gram[j][k] / gram[k][k] : 0;
+			rest -= gram[j][k] * gram[j][k];
+			c[j] -= gram[j][k] * c[k];
+		}
+		gram[j][j] = rest > 1e-6 * whole && rest > 0 ? sqrt(rest) : 0;
+		c[j] = gram[j][j] > 0 ? c[j] / gram[j][j] : 0;
+	}
+	for (size_t j = p; j-- > 0;) {
+		for (size_t k = j + 1; k < p; k++)
+			c[j] -= gram[k][j] * c[k];
+		c[j] = gram[j][j] > 0 ? c[j] / gram[j][j] : 0;
+	}
+	for (size_t j = 0; j < p; j++)
+		cblas_daxpy(n, -c[j], g[j], 1, z, 1);
+	for (size_t t = 0; t < a->n; t++)
+		z[t] *= v->mask[t];
+}
+
+/* z with mean square 1; constant where hardly anything of `before` is left. */
+static void normalise(const struct corr_axis *a, struct corr_values *v, double before)
+{
+	double sum = cblas_ddot((int)a->n, v->z, 1, v->z, 1), scale;
+
+	v->constant = v->constant || !(sum > 1e-20 * before) || !isfinite(sum);
+	scale = v->constant ? 0 : sqrt((double)v->known / sum);
+	for (size_t t = 0; t < a->n; t++) {
+		v->z[t] *= scale;
+		v->squares[t] = v->z[t] * v->z[t];
+	}
+}
+
+void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
+	struct corr_scratch *w)
+{
+	double largest = 0;
+
+	v->known = 0;
+	for (size_t t = 0; t < a->n; t++) {
+		double d = values[t + 1] - values[t];
+		bool known = isfinite(d) && !(a->given && a->given->mask[t] == 0);
+
+		v->z[t] = known ? d : NAN;
+		v->mask[t] = known;
+		v->known += known;
+	}
+	v->whole = v->known == a->n;
+	v->constant = false;
+	if (a->method == CORRELATE_ROBUST)
+		corr_score(v->z, a->n, a->half, w->keys, w->spare, &v->constant);
+	if (!v->whole)
+		for (size_t t = 0; t < a->n; t++)
+			v->z[t] = v->mask[t] > 0 ? v->z[t] : 0;
+	/* differences may be as large or small as doubles get: their squares must not overflow */
+	for (size_t t = 0; t < a->n; t++)
+		largest = fmax(largest, fabs(v->z[t]));
+	if (a->method != CORRELATE_ROBUST && largest > 0)
+		for (size_t t = 0; t < a->n; t++)
+			v->z[t] /= largest;
+	if (v->whole)
+		project(a, v->z);
+	else if (v->known)
+		project_known(a, v, v->z, w->a);
+	normalise(a, v, (double)v->known);
+}
