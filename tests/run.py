@@ -108,7 +108,7 @@ PLAIN_ONLY = {
 COMPUTING = {"test_rank", "test_rank_gp", "test_settled", "test_study_regimes", "test_tune", "test_search",
              "test_forest", "test_gp", "test_indices", "test_targets", "test_design", "test_http_answers"}
 # The parts that have threads; the other programs have one.
-THREADED = {"test_load", "test_load_loops", "test_recorder", "test_forest", "test_rank_gp", "test_linear",
+THREADED = {"test_load", "test_load_loops", "test_recorder", "test_sampler", "test_forest", "test_rank_gp", "test_linear",
             "test_tls", "test_h2", "test_rfecv"}
 
 
