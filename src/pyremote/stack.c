@@ -104,7 +104,8 @@ static bool frames_take(struct python *p, struct stack_scratch *s, struct python
 	for (size_t i = 0; i + same < old->n; i++)
 		kept -= old->items[i].shown;
 	/* What is not kept is not there any more, also when this fails half-way. */
-	memmove(old->items, old->items + old->n - same, same * sizeof(*old->items));
+	if (same)
+		memmove(old->items, old->items + old->n - same, same * sizeof(*old->items));
 	old->n = same;
 	room_make(t, kept + new->n - same, kept);
 	for (size_t i = new->n - same; i-- > 0;) {

@@ -146,6 +146,14 @@ static void thread_take(struct python *p, struct python_thread *t, const uint8_t
 	struct sweep_work *w = p->sweep_work;
 	struct python_thread_work *tw = t->work;
 	uint64_t missing = 0;
+
+	/* Another thread's, or another program's, in the same place. */
+	if (stack_state_field(t, a, p->layout.thread.pthread) != t->pthread) {
+		w->listed = false;
+		leave(w, tw);
+		return;
+	}
+
 	enum stack_walk walk = stack_take(p, &w->scratch, t, a, &missing);
 
 	switch (walk) {
