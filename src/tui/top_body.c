@@ -331,6 +331,8 @@ static void find_shift(
 	}
 	c->indent = deepest > least && INDENT * (deepest - least) > room ? 1 : INDENT;
 	c->shift = deepest > room / c->indent ? deepest - room / c->indent : 0;
+	if (c->shift && c->shift < least)
+		c->shift = least; /* the first one stands at the edge, marked */
 }
 
 static void draw_empty(struct top *t, int y, int columns)

@@ -310,6 +310,12 @@ class Ends(Top):
             os.kill(found[0], number)
             self.ended()
 
+    def test_the_terminal_goes_away(self):
+        app = self.top()
+        self.tmux("kill-server")
+        self.assertTrue(harness.wait_until(lambda: not harness.processes_with(f"top --pid {app.pid}"), 10))
+        self.assertIsNone(app.poll())
+
     def test_the_target_is_killed(self):
         app = self.top()
         self.keys("3")
