@@ -6,8 +6,8 @@
  * elsewhere that only the other one has ("/srv/v1/app.py", "/srv/v2/app.py").
  *
  * What is a change and what is noise: a function's share varies from slice to slice of a profile
- * (struct profile_slices), and that says how far two profiles of the same program may lie apart
- * (view_worth()). docs/methods.md has how often it errs.
+ * (struct profile_slices), and that says how far two profiles of the same program may lie apart;
+ * as in view_worth(), from both profiles together. docs/methods.md has how often it errs.
  */
 #ifndef CULPRIT_PROFILE_DIFF_H
 #define CULPRIT_PROFILE_DIFF_H

@@ -17,7 +17,7 @@ struct side {
 	uint64_t *self, *total, *samples;
 	double whole; /* of the clock */
 	double n_samples;
-	size_t n_slices;                      /* full ones */
+	size_t n_slices;
 	double (*slices)[PROFILE_MAX_SLICES]; /* of each function */
 	double all[PROFILE_MAX_SLICES];
 };
@@ -28,7 +28,7 @@ static void side_init(struct side *s, const struct match *m, const struct profil
 	uint32_t *inside = mem_zalloc(m->n, sizeof(*inside));
 	struct walk w;
 
-	*s = (struct side){.p = p, .n_slices = worth_slices(p)};
+	*s = (struct side){.p = p, .n_slices = worth_count(p)};
 	s->self = mem_zalloc(m->n, sizeof(*s->self));
 	s->total = mem_zalloc(m->n, sizeof(*s->total));
 	s->samples = mem_zalloc(m->n, sizeof(*s->samples));
@@ -80,31 +80,22 @@ static struct diff_side row_side(const struct side *s, uint32_t f)
 		share(s->self[f], s->whole), share(s->total[f], s->whole), s->samples[f]};
 }
 
-/* Where one profile has nothing of a function, its slices say nothing of how it varies: what a
- * sample is worth in the other one holds for it. */
-static void lend(struct worth *to, double to_samples, const struct worth *from, double from_samples)
-{
-	if (from_samples > 0)
-		to->samples = to_samples * from->samples / from_samples;
-	to->df = from->df;
-}
-
 static void judge(struct diff_row *row, const struct side sides[2], uint32_t f)
 {
+	struct worth_slices s[2];
 	struct worth w[2];
-	double df;
 
-	for (int i = 0; i < 2; i++)
-		w[i] = worth_find(sides[i].slices[f], sides[i].all, sides[i].n_slices,
-			i ? row->after.self : row->before.self, sides[i].n_samples);
-	if (w[0].share <= 0)
-		lend(&w[0], sides[0].n_samples, &w[1], sides[1].n_samples);
-	else if (w[1].share <= 0)
-		lend(&w[1], sides[1].n_samples, &w[0], sides[0].n_samples);
-	df = worth_df(&w[0], &w[1]);
+	for (int i = 0; i < 2; i++) {
+		memcpy(s[i].own, sides[i].slices[f], sizeof(s[i].own));
+		memcpy(s[i].all, sides[i].all, sizeof(s[i].all));
+		s[i].n = sides[i].n_slices;
+		s[i].share = i ? row->after.self : row->before.self;
+		s[i].samples = sides[i].n_samples;
+	}
+	worth_find(w, s, 2);
 	worth_newcombe(
-		&w[0], &w[1], dist_t_quantile(.975, df), &row->change_low, &row->change_high);
-	row->p = dist_t_two_sided(worth_touching(&w[0], &w[1]), df);
+		&w[0], &w[1], dist_t_quantile(.975, w[0].df), &row->change_low, &row->change_high);
+	row->p = worth_p(&w[0], &w[1], s);
 }
 
 static int by_p(const void *a, const void *b)

@@ -78,11 +78,12 @@ void view_share_interval(double share, double samples, double *low, double *high
 /*
  * How many independent samples a function's own share is worth; NaN where that is not known (fewer
  * than 8 full slices, or a profile without the order of time). Samples of one call are not
- * independent: what counts is how its time spreads over slices (struct profile_slices), as in the
- * method of batch means: worth = share (1 - share) / variance of the mean of the slices, at most
- * the number of samples, and less for the uncertainty of that variance (Korn & Graubard 1998). A
- * program that goes through phases once is worth few samples: whether it would do so again, one
- * profile cannot know.
+ * independent: what counts is how its time spreads over slices (struct profile_slices), by batch
+ * means: worth = share (1 - share) / variance of the mean of the slices, at most the number of
+ * samples, and less for the uncertainty of that variance (Korn & Graubard 1998). Slices one by one,
+ * by two and by four: the largest variance counts, for calls may be longer than a slice. A program
+ * that goes through phases once is worth few samples: whether it would do so again, one profile
+ * cannot know.
  */
 double view_worth(const struct profile *p, uint32_t function, enum profile_clock clock);
 

@@ -1,9 +1,9 @@
 /*
  * What samples are worth. A profiler that looks 1,000 times a second sees a call of 50 ms fifty
  * times: fifty samples, one event. So the variance of a share is not share (1 - share) / n; it is
- * taken from how the share varies between slices of the profile (batch means; Conway 1963, Law &
- * Kelton). Slices must be long against calls for that: where pairs of them vary more than they
- * would if they were independent, the variance from pairs is taken.
+ * taken from how the share varies between slices of the profile (batch means). Slices must be long
+ * against calls for that: where slices joined by two or four vary more than single ones would make
+ * them, theirs is the variance.
  */
 #include "profile/worth.h"
 
@@ -13,11 +13,13 @@
 
 static const double Z = 1.959963984540054; /* normal quantile of .975 */
 
-size_t worth_slices(const struct profile *p)
+size_t worth_count(const struct profile *p)
 {
 	size_t full = p->slices.n > 0 ? p->slices.n - 1 : 0; /* the last one is being filled */
 
-	return full < WORTH_LEAST_SLICES ? 0 : full;
+	if (full < WORTH_LEAST_SLICES)
+		return 0;
+	return full + (p->slices.filled > 0);
 }
 
 void worth_add_row(double *sum, const struct profile_slice_row *row, enum profile_clock clock)
@@ -30,64 +32,80 @@ void worth_add_row(double *sum, const struct profile_slice_row *row, enum profil
 		sum[i] += (double)values[i];
 }
 
-/* Variance of the ratio sum(own) / sum(all), from slices joined by `step` (Cochran 1977, 6.4). */
-static double ratio_variance(const double *own, const double *all, size_t n, size_t step)
+/* Squares of what slices, joined by `step`, have more or less than the share, over the time in
+ * them, as if time were counted in samples; and how many such there are. */
+static double squares(const struct worth_slices *s, size_t step, double *groups)
 {
-	double sum_own = 0, sum_all = 0, squares = 0;
-	size_t groups = n / step;
+	double sum_own = 0, sum_all = 0, sum = 0;
 
-	for (size_t i = 0; i < groups * step; i++) {
-		sum_own += own[i];
-		sum_all += all[i];
+	for (size_t i = 0; i < s->n; i++) {
+		sum_own += s->own[i];
+		sum_all += s->all[i];
 	}
-	if (!(sum_all > 0))
-		return 0;
-	for (size_t g = 0; g < groups; g++) {
-		double o = 0, a = 0, rest;
+	for (size_t i = 0; i < s->n; i += step) {
+		double own = 0, all = 0, rest;
 
-		for (size_t i = 0; i < step; i++) {
-			o += own[g * step + i];
-			a += all[g * step + i];
+		for (size_t k = i; k < i + step && k < s->n; k++) {
+			own += s->own[k];
+			all += s->all[k];
 		}
-		rest = o - sum_own / sum_all * a;
-		squares += rest * rest;
+		rest = own - sum_own / sum_all * all;
+		if (all > 0)
+			sum += rest * rest / all * (s->samples / sum_all);
+		*groups += all > 0;
 	}
-	return squares * (double)groups / (double)(groups - 1) / (sum_all * sum_all);
+	return sum;
 }
 
-struct worth worth_find(
-	const double *own, const double *all, size_t n, double share, double samples)
+void worth_find(struct worth *w, const struct worth_slices *s, size_t n_profiles)
 {
-	struct worth w = {share, samples, (double)n - 1};
-	double single = ratio_variance(own, all, n, 1), pairs = ratio_variance(own, all, n, 2);
-	double variance = fmax(single, pairs);
+	double all = 0, mean = 0, variance = 0, df = 0;
 
-	if (pairs > single)
-		w.df = (double)(n / 2) - 1;
-	if (variance > 0 && share * (1 - share) / variance < samples)
-		w.samples = share * (1 - share) / variance;
-	return w;
+	for (size_t i = 0; i < n_profiles; i++) {
+		all += s[i].samples;
+		mean += s[i].samples * s[i].share;
+	}
+	mean /= all;
+	/* Of one sample, with all that hangs on it. */
+	for (size_t step = 1; step <= 4; step *= 2) {
+		double sum = 0, groups = 0;
+
+		for (size_t i = 0; i < n_profiles; i++)
+			sum += squares(&s[i], step, &groups);
+		if (groups > (double)n_profiles &&
+			sum / (groups - (double)n_profiles) >= variance) {
+			variance = sum / (groups - (double)n_profiles);
+			df = groups - (double)n_profiles;
+		}
+	}
+	for (size_t i = 0; i < n_profiles; i++) {
+		w[i] = (struct worth){s[i].share, s[i].samples, df};
+		if (variance > mean * (1 - mean))
+			w[i].samples *= mean * (1 - mean) / variance;
+	}
 }
 
 double view_worth(const struct profile *p, uint32_t function, enum profile_clock clock)
 {
-	double own[PROFILE_MAX_SLICES] = {0}, all[PROFILE_MAX_SLICES] = {0};
-	double sum_own = 0, sum_all = 0, ratio;
-	size_t n = worth_slices(p);
+	struct worth_slices s = {.n = worth_count(p)};
+	double own = 0, all = 0, ratio;
 	struct worth w;
 
-	if (n == 0)
+	if (s.n == 0)
 		return NAN;
-	worth_add_row(all, &p->slices.rows[0], clock);
+	worth_add_row(s.all, &p->slices.rows[0], clock);
 	if (function < p->slices.cap_row_of && p->slices.row_of[function])
-		worth_add_row(own, &p->slices.rows[p->slices.row_of[function]], clock);
-	for (size_t i = 0; i < n; i++) {
-		sum_own += own[i];
-		sum_all += all[i];
+		worth_add_row(s.own, &p->slices.rows[p->slices.row_of[function]], clock);
+	for (size_t i = 0; i < s.n; i++) {
+		own += s.own[i];
+		all += s.all[i];
 	}
-	if (!(sum_all > 0))
+	if (!(all > 0))
 		return NAN;
-	w = worth_find(own, all, n, sum_own / sum_all, (double)n * (double)p->slices.samples);
+	s.share = own / all;
+	s.samples =
+		(double)(p->slices.n - 1) * (double)p->slices.samples + (double)p->slices.filled;
+	worth_find(&w, &s, 1);
 	ratio = Z / dist_t_quantile(.975, w.df);
 	return w.samples * ratio * ratio;
 }
@@ -124,7 +142,8 @@ void worth_newcombe(
 	*high = change + hypot(b_high - b->share, a->share - a_low);
 }
 
-double worth_touching(const struct worth *a, const struct worth *b)
+/* The critical value at which the interval touches zero. */
+static double touching(const struct worth *a, const struct worth *b)
 {
 	double below = 0, above = 100, low, high;
 
@@ -140,12 +159,14 @@ double worth_touching(const struct worth *a, const struct worth *b)
 	return below;
 }
 
-double worth_df(const struct worth *a, const struct worth *b)
+double worth_p(const struct worth *a, const struct worth *b, const struct worth_slices s[2])
 {
-	double va = a->samples > 0 ? a->share * (1 - a->share) / a->samples : 0;
-	double vb = b->samples > 0 ? b->share * (1 - b->share) / b->samples : 0;
+	double p = dist_t_two_sided(touching(a, b), a->df), seen = 0,
+	       part = s[0].samples / (s[0].samples + s[1].samples);
 
-	if (!(va + vb > 0))
-		return fmin(a->df, b->df);
-	return (va + vb) * (va + vb) / (va * va / a->df + vb * vb / b->df);
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < s[i].n; k++)
+			seen += s[i].own[k] > 0;
+	/* That all slices in which it was seen are of one profile, by chance. */
+	return fmin(1, fmax(p, pow(part, seen) + pow(1 - part, seen)));
 }

@@ -4,23 +4,32 @@
 
 #include "profile/view.h"
 
+/* A function's time and all time, slice by slice, and the share that it has. */
+struct worth_slices {
+	double own[PROFILE_MAX_SLICES], all[PROFILE_MAX_SLICES];
+	size_t n;       /* 0: fewer than WORTH_LEAST_SLICES are full */
+	double share;   /* of the whole profile */
+	double samples; /* that it has */
+};
+
+/* A share, what the samples behind it are worth, and how well that is known. */
 struct worth {
-	double share;   /* over all the profile */
-	double samples; /* independent ones that it is worth, by the variance as it was found */
-	double df;      /* degrees of freedom of that variance; 0: not known */
+	double share;
+	double samples; /* as many independent ones would vary as much */
+	double df;      /* degrees of freedom */
 };
 
 enum { WORTH_LEAST_SLICES = 8 };
 
-/* Full slices of p; 0 when there are fewer than WORTH_LEAST_SLICES. */
-size_t worth_slices(const struct profile *p);
+/* How many slices p has; the last one may be shorter. 0 when there are too few full ones. */
+size_t worth_count(const struct profile *p);
 
 /* A row's values by the clock, added to `sum` (PROFILE_MAX_SLICES of them). */
 void worth_add_row(double *sum, const struct profile_slice_row *row, enum profile_clock clock);
 
-/* `own` of `all`, in n full slices; `share` and `samples` of the whole profile. */
-struct worth worth_find(
-	const double *own, const double *all, size_t n, double share, double samples);
+/* From one profile, or from two of which it is supposed that they are alike: what a sample is worth
+ * is then taken from both. */
+void worth_find(struct worth *w, const struct worth_slices *s, size_t n_profiles);
 
 /* The Wilson interval with critical value c. */
 void worth_wilson(double share, double samples, double c, double *low, double *high);
@@ -28,9 +37,8 @@ void worth_wilson(double share, double samples, double c, double *low, double *h
 /* Newcombe's (1998, method 10) interval of b - a with critical value c. */
 void worth_newcombe(
 	const struct worth *a, const struct worth *b, double c, double *low, double *high);
-/* The critical value at which that interval touches zero. */
-double worth_touching(const struct worth *a, const struct worth *b);
-/* Degrees of freedom of the difference (Satterthwaite 1946). */
-double worth_df(const struct worth *a, const struct worth *b);
+/* How likely two samples of the same program differ as much: the level at which that interval
+ * touches zero, by Student's t; and at least what a permutation of slices could say at all. */
+double worth_p(const struct worth *a, const struct worth *b, const struct worth_slices s[2]);
 
 #endif
