@@ -21,7 +21,10 @@ const pressers = [];
 
 function toggle(key, text, title, on) {
 	const b = button(text, title, () => change({ [key]: state[key] === on ? DEFAULTS[key] : on }));
-	pressers.push(() => b.setAttribute('aria-pressed', String(state[key] === on)));
+	pressers.push(() => {
+		b.setAttribute('aria-pressed', String(state[key] === on));
+		b.disabled = state.order === 'time';
+	});
 	return b;
 }
 
@@ -35,7 +38,10 @@ function choose(key, label, options) {
 		select.append(option);
 	});
 	select.addEventListener('change', () => change({ [key]: select.value }));
-	selects.push(() => { select.value = state[key]; });
+	selects.push(() => {
+		select.value = state[key];
+		select.disabled = key === 'group' && state.order === 'time';
+	});
 	return make('label', '', label + ' ', select);
 }
 
