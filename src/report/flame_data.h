@@ -1,5 +1,5 @@
-/* What the flame graph's script (flame_*.js) draws, as JSON within the page: columns, not objects, so
- * that 100,000 nodes are some MB. No "<" is in it, whatever the names are. */
+/* What the flame graph's script (flame_*.js) draws, as JSON within the page: columns, not objects,
+ * so that 100,000 nodes are some MB. No "<" is in it, whatever the names are. */
 #ifndef CULPRIT_REPORT_FLAME_DATA_H
 #define CULPRIT_REPORT_FLAME_DATA_H
 
