@@ -163,13 +163,10 @@ static void check_gil(struct python *p, uint64_t interpreter)
 static void check_modules(struct python *p, uint64_t interpreter)
 {
 	struct layout *l = &p->layout;
-	uint64_t modules, type;
+	uint64_t modules;
 
-	if (python_read_word(p, interpreter + l->interpreter.modules, &modules) &&
-		python_is_a(p, modules, "dict") &&
-		python_read_word(p, modules + l->object.type, &type))
-		p->dict_type = type;
-	else
+	if (!python_read_word(p, interpreter + l->interpreter.modules, &modules) ||
+		!python_is_a(p, modules, "dict"))
 		l->interpreter.modules = NO_FIELD;
 }
 

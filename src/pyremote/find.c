@@ -321,10 +321,12 @@ static enum python_why check(struct python *p, struct err *err)
 {
 	const char *what = "";
 	enum python_why why = PYTHON_STARTING;
+	struct layout layout = p->layout;
 
 	for (int i = 0; i < CHECK_TRIES && why != PYTHON_OK; i++) {
 		if (i)
 			clock_sleep_ns(CHECK_PAUSE_NS);
+		p->layout = layout; /* a look at something torn leaves nothing */
 		why = check_layout(p, &what);
 		if (why == PYTHON_STARTING)
 			break;

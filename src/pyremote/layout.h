@@ -114,6 +114,9 @@ struct layout {
 		uint16_t name, coroutine;
 		uint16_t waits; /* the future that it awaits */
 		uint16_t state; /* int, of its Future, with which it begins: 0 pending */
+		/* 3.14 on (tasks_own.c): tasks are links of lists that begin in the states of
+		 * threads, or in the interpreter where a thread has ended. */
+		uint32_t node, thread_list, thread_running, interpreter_list;
 	} task;
 };
 

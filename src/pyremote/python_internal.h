@@ -17,8 +17,7 @@ struct python {
 	uint64_t stack_begin, heap_begin; /* … and which program: another one after an exec */
 	struct layout layout;             /* of this process: corrected by what was found in it */
 	struct python_about about;
-	uint64_t code_type, text_type,
-		dict_type; /* addresses of these type objects; 0: not known */
+	uint64_t code_type, text_type; /* addresses of these type objects; 0: not known */
 	struct code_cache *codes;
 	struct thread_names *names;    /* NULL until it is asked for */
 	struct task_work *tasks;       /* NULL until it is asked for */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "pyremote/chain.h"
 #include "pyremote/dict.h"
+#include "pyremote/tasks_own.h"
 
 enum { TASKS_MAX = 100000, LOOPS_MAX = 1000, NAME_BYTES = 64, FIND_AGAIN_NS = 100 * 1000 * 1000 };
 
@@ -28,7 +29,7 @@ struct task_work {
 	struct chain_types types;
 	struct python_task *tasks;
 	size_t n, cap;
-	uint64_t named; /* the task whose name `name` is */
+	bool looked_for_own; /* see tasks_own.h */
 	char name[NAME_BYTES];
 };
 
@@ -84,6 +85,8 @@ static bool is_pending(struct python *p, uint64_t task)
 {
 	int32_t state;
 
+	if (p->layout.task.state == NO_FIELD) /* only such are in the lists */
+		return true;
 	return remote_read(p->pid, task + p->layout.task.state, &state, sizeof(state)) && !state;
 }
 
@@ -143,6 +146,7 @@ static void add_task(struct python *p, struct task_work *w, uint64_t address, bo
 	for (size_t i = 0; running && i < w->n; i++)
 		if (w->tasks[i].address == address) {
 			w->tasks[i].running = true;
+			w->tasks[i].waits_for = 0;
 			return;
 		}
 	t = next_task(w);
@@ -174,18 +178,37 @@ static size_t read_current(struct python *p, const struct places *at, uint64_t *
 	return kept;
 }
 
-bool python_tasks(struct python *p, struct python_task **out, size_t *n)
+/* Whether this process's tasks can be read: up to 3.13 by numbers that are known, later by those
+ * that its asyncio tells, once it is imported. */
+static bool readable(struct python *p, struct task_work *w)
 {
-	struct task_work *w = work(p);
+	uint64_t now = clock_now_ns();
+
+	if (p->layout.task.size)
+		return p->layout.task.node || find_places(p, &w->places);
+	if (w->looked_for_own && now - w->places.read_ns < FIND_AGAIN_NS)
+		return false;
+	w->looked_for_own = true;
+	w->places.read_ns = now;
+	return tasks_own_find(p);
+}
+
+static void add_own(struct python *p, struct task_work *w)
+{
+	struct own_task *own;
+	size_t n = tasks_own_list(p, TASKS_MAX, &own);
+
+	for (size_t i = 0; i < n; i++)
+		add_task(p, w, own[i].address, own[i].running);
+	free(own);
+}
+
+static void add_by_sets(struct python *p, struct task_work *w)
+{
 	uint64_t current[LOOPS_MAX], target;
 	struct dict_item *items;
 	size_t count;
 
-	*out = NULL;
-	*n = 0;
-	w->n = 0;
-	if (!p->layout.task.size || !find_places(p, &w->places))
-		return false;
 	if (w->places.waiting && set_read(p, w->places.waiting, &items, &count)) {
 		for (size_t i = 0; i < count; i++)
 			if (python_read_word(
@@ -201,6 +224,21 @@ bool python_tasks(struct python *p, struct python_task **out, size_t *n)
 	count = read_current(p, &w->places, current);
 	for (size_t i = 0; i < count; i++)
 		add_task(p, w, current[i], true);
+}
+
+bool python_tasks(struct python *p, struct python_task **out, size_t *n)
+{
+	struct task_work *w = work(p);
+
+	*out = NULL;
+	*n = 0;
+	w->n = 0;
+	if (!readable(p, w))
+		return false;
+	if (p->layout.task.node)
+		add_own(p, w);
+	else
+		add_by_sets(p, w);
 	*out = w->tasks;
 	*n = w->n;
 	return true;
@@ -208,29 +246,40 @@ bool python_tasks(struct python *p, struct python_task **out, size_t *n)
 
 /* ---- the one that a thread runs ---- */
 
+/* The task whose coroutine is on this thread's stack. */
+static bool runs_on(struct python *p, struct task_work *w, uint64_t task, struct python_thread *t)
+{
+	uint64_t coroutine, frame;
+
+	if (!chain_is_task(p, &w->types, task) ||
+		!python_read_word(p, task + p->layout.task.coroutine, &coroutine) ||
+		!(frame = chain_frame(p, coroutine)))
+		return false;
+	for (size_t k = t->n_frames; k-- > 0;) /* it is towards the outer end */
+		if (t->frames[k].coroutine && t->frames[k].address == frame)
+			return true;
+	return false;
+}
+
 const char *python_running_task(struct python *p, struct python_thread *t)
 {
 	struct task_work *w = work(p);
-	uint64_t current[LOOPS_MAX], coroutine, frame;
-	size_t n;
+	uint64_t current[LOOPS_MAX];
+	size_t n = 0;
+	bool any = false;
 
-	if (!p->layout.task.size || !t->n_frames || !find_places(p, &w->places))
+	for (size_t i = 0; i < t->n_frames && !any; i++)
+		any = t->frames[i].coroutine;
+	if (!any || !readable(p, w))
 		return "";
-	n = read_current(p, &w->places, current);
-	for (size_t i = 0; i < n; i++) {
-		if (!chain_is_task(p, &w->types, current[i]) ||
-			!python_read_word(p, current[i] + p->layout.task.coroutine, &coroutine) ||
-			!(frame = chain_frame(p, coroutine)))
-			continue;
-		/* The task whose coroutine is on this thread's stack: towards its outer end. */
-		for (size_t k = t->n_frames; k-- > 0;) {
-			if (t->frames[k].address != frame)
-				continue;
-			if (w->named != current[i] || !w->name[0])
-				read_name(p, current[i], w->name);
-			w->named = current[i];
+	if (!p->layout.task.node)
+		n = read_current(p, &w->places, current);
+	else if (python_read_word(p, t->state + p->layout.task.thread_running, &current[0]))
+		n = current[0] != 0;
+	for (size_t i = 0; i < n; i++)
+		if (runs_on(p, w, current[i], t)) {
+			read_name(p, current[i], w->name);
 			return w->name;
 		}
-	}
 	return "";
 }

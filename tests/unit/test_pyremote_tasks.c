@@ -2,10 +2,12 @@
  * program knows about itself. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "pyremote/dict.h"
 #include "pyremote/python_internal.h"
+#include "pyremote/tasks_own.h"
 #include "pythons.h"
 #include "unit.h"
 
@@ -335,5 +337,93 @@ START_TEST(none_without_asyncio)
 }
 END_TEST
 
-UNIT_MAIN(
-	"pyremote_tasks", thread_names, dicts_and_attributes, tasks_that_wait, none_without_asyncio)
+/* ---- 3.14's lists, which nothing here has: made up in this program's own memory ---- */
+
+struct fake_task {
+	uint64_t count, type, more[6], coroutine, name, next, before;
+};
+
+static struct {
+	uint64_t runtime[8], interpreter[64], thread[2][64], type[64], digits[8];
+	struct fake_task task[4];
+} fake;
+
+static uint64_t at(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+/* A list of these tasks, its head at `head`. */
+static void link_tasks(uint64_t *head, int first, int n)
+{
+	uint64_t before = at(head), *place = head;
+
+	for (int i = first; i < first + n; i++) {
+		*place = at(&fake.task[i].next);
+		fake.task[i].before = before;
+		before = *place;
+		place = &fake.task[i].next;
+	}
+	*place = at(head);
+	head[1] = before;
+}
+
+static void fill_fake(struct python *p)
+{
+	static const uint64_t NUMBERS[TASKS_OWN_BYTES / 8] = {sizeof(struct fake_task),
+		offsetof(struct fake_task, name), 16, 24, 28, offsetof(struct fake_task, coroutine),
+		offsetof(struct fake_task, next), 512, 320, 512, 240, 248, 256};
+	uint8_t bytes[TASKS_OWN_BYTES];
+
+	*p = (struct python){.pid = getpid(), .pidfd = -1, .layout = layout_3_13};
+	p->layout.minor = 14;
+	p->layout.runtime_interpreters = 8;
+	p->layout.interpreter.threads = 16;
+	memcpy(bytes, NUMBERS, sizeof(bytes));
+	ck_assert(tasks_own_read(bytes, &p->layout));
+	p->about.runtime = at(fake.runtime);
+	fake.runtime[1] = fake.runtime[2] = at(fake.interpreter);
+	fake.interpreter[2] = at(fake.thread[0]);
+	fake.thread[0][1] = at(fake.thread[1]);
+	fake.type[3] = at("_asyncio.Task");
+	fake.type[4] = sizeof(struct fake_task);
+	for (int i = 0; i < 4; i++)
+		fake.task[i].type = at(fake.type);
+	link_tasks(&fake.interpreter[40], 0, 1);
+	link_tasks(&fake.thread[0][32], 1, 2);
+	link_tasks(&fake.thread[1][32], 3, 1);
+	fake.thread[1][31] = at(&fake.task[3]); /* it runs */
+}
+
+START_TEST(lists_of_3_14)
+{
+	struct python p;
+	struct python_task *tasks;
+	uint8_t bytes[TASKS_OWN_BYTES] = {0};
+	size_t n;
+
+	fill_fake(&p);
+	ck_assert(python_tasks(&p, &tasks, &n));
+	ck_assert_uint_eq(n, 4);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_eq(tasks[i].address, at(&fake.task[i]));
+		ck_assert(tasks[i].running == (i == 3));
+		ck_assert_uint_eq(tasks[i].n_frames, 0);
+	}
+	/* A link that does not point back ends its list; a circle ends too. */
+	fake.task[2].before = 8;
+	ck_assert(python_tasks(&p, &tasks, &n));
+	ck_assert_uint_eq(n, 3);
+	fake.task[2].before = at(&fake.task[1].next);
+	fake.task[2].next = at(&fake.task[1].next);
+	ck_assert(python_tasks(&p, &tasks, &n));
+	ck_assert_uint_eq(n, 4);
+	ck_assert(!tasks_own_read(bytes, &p.layout));
+	memset(bytes, 0xff, sizeof(bytes));
+	ck_assert(!tasks_own_read(bytes, &p.layout));
+	tasks_release(&p);
+}
+END_TEST
+
+UNIT_MAIN("pyremote_tasks", thread_names, dicts_and_attributes, tasks_that_wait,
+	none_without_asyncio, lists_of_3_14)
