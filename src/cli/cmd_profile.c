@@ -96,7 +96,7 @@ static int start_sampler(struct job *job, struct err *err)
 	struct sampler_spec spec = {.pid = job->runs ? getpid() : (pid_t)options.pid,
 		.below_only = job->runs,
 		.wait = job->runs,
-		.alone = options.alone && !job->runs,
+		.alone = options.alone,
 		.rate_hz = options.rate,
 		.native = options.native,
 		.pause = options.pause,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "cli/profile_sources.h"
 #include "profile/formats.h"
 #include "report/profile_words.h"
@@ -96,17 +97,45 @@ static void tables_release(struct tables *t)
 		free(t->rows[c]);
 }
 
+static int by_total(const void *a, const void *b)
+{
+	uint64_t x = ((const struct view_row *)a)->total, y = ((const struct view_row *)b)->total;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The least total that is among the ROWS_KEPT largest. */
+static uint64_t least_total(const struct view_row *rows, size_t n)
+{
+	struct view_row *copy;
+	uint64_t least;
+
+	if (n <= ROWS_KEPT)
+		return 0;
+	copy = mem_copy(rows, n * sizeof(*rows));
+	qsort(copy, n, sizeof(*copy), by_total);
+	least = copy[ROWS_KEPT - 1].total;
+	free(copy);
+	return least;
+}
+
+/* Those with most of their own, and those with most in all. */
 static json_t *rows_json(const struct profile *p, enum profile_clock clock, bool lines)
 {
 	json_t *list = json_array();
 	struct tables t;
+	uint64_t least;
 
 	tables_make(&t, p, lines);
-	for (size_t i = 0; i < t.n[clock] && i < ROWS_KEPT; i++) {
+	least = least_total(t.rows[clock], t.n[clock]);
+	for (size_t i = 0; i < t.n[clock] && json_array_size(list) < 2 * ROWS_KEPT; i++) {
 		const struct view_row *row = &t.rows[clock][i];
 		const struct profile_function *f = &p->functions[row->function];
-		json_t *o = json_object();
+		json_t *o;
 
+		if (i >= ROWS_KEPT && row->total < least)
+			continue;
+		o = json_object();
 		json_object_set_new(o, "function", json_string(f->name));
 		json_object_set_new(o, "file", json_string(f->file));
 		json_object_set_new(o, "line", json_integer(lines ? row->line : f->first_line));

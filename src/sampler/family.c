@@ -72,8 +72,10 @@ static bool belongs(const struct family *f, pid_t pid, const struct process_ids 
 {
 	if (pid == f->root)
 		return !f->begun; /* later its number is another's */
-	if (pid == f->own || f->alone)
+	if (pid == f->own)
 		return false;
+	if (f->alone) /* of a command that is run: the first one below this process */
+		return f->below_only && !f->only && ids->parent == f->root;
 	return family_find(f, ids->parent) || family_find(f, ids->group) ||
 	       family_find(f, ids->session);
 }
@@ -93,6 +95,8 @@ static bool consider(struct sampler *s, pid_t pid, uint64_t now)
 	j = subject_new(pid, ids.start_ticks, now);
 	if (pid == f->root && f->below_only)
 		j->kind = SUBJECT_UNSEEN;
+	else if (f->alone)
+		f->only = pid;
 	insert(f, j);
 	return true;
 }
@@ -209,12 +213,9 @@ void family_update(struct sampler *s, uint64_t now)
 {
 	struct family *f = &s->family;
 
-	if (!f->begun) {
+	if (!f->begun)
 		consider(s, f->root, now);
-		if (f->alone)
-			f->next_scan_ns = UINT64_MAX;
-	}
-	if (!f->alone)
+	if (!f->alone || !f->only)
 		discover(s, now);
 	f->begun = true;
 	if (now >= f->next_check_ns) {

@@ -140,6 +140,7 @@ struct subject {
 struct family {
 	pid_t root, own;
 	bool alone, below_only, begun;
+	pid_t only;             /* with alone: the one that was taken in */
 	struct subject **items; /* by pid */
 	size_t n, cap;
 	int last_fd;

@@ -191,9 +191,14 @@ static enum python_why attach(struct sampler *s, struct subject *j)
 
 static void set_unread(struct subject *j, enum python_why why, enum subject_kind kind)
 {
+	name_it(j);
+	if (j->command[0] == '[') {
+		/* without a command line: it is ending, and nothing can be said of it */
+		j->kind = SUBJECT_NEW;
+		return;
+	}
 	j->kind = kind;
 	j->why = why;
-	name_it(j);
 }
 
 static void ask(struct sampler *s, struct subject *j, uint64_t now)

@@ -124,10 +124,10 @@ static struct profile *merged(struct store *store, const struct ranked *ranked, 
 
 /* ---- what grew ---- */
 
-/* The line of this function that has most of its own time, "app.py:41"; by its file's last name. */
-static void add_place(struct str *out, const struct profile *p, const struct diff_row *row)
+/* "app.py:41 handler": the function's hottest line; by its file's last name. */
+static void add_place(struct str *out, const struct profile *p, const char *name, const char *file)
 {
-	const char *slash = strrchr(row->file, '/'), *file = slash ? slash + 1 : row->file;
+	const char *slash = strrchr(file, '/');
 	struct view_row *lines;
 	int line = 0;
 	size_t n;
@@ -136,13 +136,37 @@ static void add_place(struct str *out, const struct profile *p, const struct dif
 	for (size_t i = 0; i < n && !line; i++) {
 		const struct profile_function *f = &p->functions[lines[i].function];
 
-		if (!strcmp(f->name, row->name) && !strcmp(f->file, row->file))
+		if (!strcmp(f->name, name) && !strcmp(f->file, file))
 			line = lines[i].line;
 	}
 	free(lines);
 	if (*file && line)
-		str_addf(out, "%s:%d ", file, line);
-	str_add(out, row->name);
+		str_addf(out, "%s:%d ", slash ? slash + 1 : file, line);
+	str_add(out, name);
+}
+
+/* "goes to the same functions as that of the 3 best, most of it to app.py:41 handler (12 %)" */
+static void say_same(struct str *out, const struct profile *worst, size_t quarter)
+{
+	size_t n;
+	struct view_row *rows = view_functions(worst, PROFILE_CLOCK_CPU, &n);
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += rows[i].self;
+	str_addf(out,
+		"The CPU time of the %zu worst settings goes to the same functions as that of the "
+		"%zu best",
+		quarter, quarter);
+	if (all) {
+		const struct profile_function *f = &worst->functions[rows[0].function];
+
+		str_add(out, ", most of it to ");
+		add_place(out, worst, f->name, f->file);
+		str_addf(out, " (%.0f %%)", 100 * (double)rows[0].self / (double)all);
+	}
+	str_add(out, ".");
+	free(rows);
 }
 
 static json_t *row_json(const struct diff_row *row)
@@ -172,13 +196,10 @@ static json_t *say(const struct profile *best, const struct profile *worst, size
 	if (most) {
 		str_addf(&text, "In the %zu worst settings %.0f %% of the CPU time is in ", quarter,
 			100 * most->after.self);
-		add_place(&text, worst, most);
+		add_place(&text, worst, most->name, most->file);
 		str_addf(&text, " (%.0f %% in the %zu best).", 100 * most->before.self, quarter);
 	} else {
-		str_addf(&text,
-			"The CPU time of the %zu worst settings goes to the same functions as that "
-			"of the %zu best.",
-			quarter, quarter);
+		say_same(&text, worst, quarter);
 	}
 	out = json_pack("{s:s, s:i, s:s, s:o}", "sentence", text.p, "trials", (int)quarter, "clock",
 		PROFILE_CLOCK_WORDS[PROFILE_CLOCK_CPU], "functions", rows);

@@ -159,6 +159,16 @@ class Profile(harness.Case):
         inverted = self.profile("--invert", "--all", *work).stdout
         self.assertIn("what called it", inverted)
 
+    def test_alone(self):
+        code = ("import os\ndef mine():\n    for i in range(4000000): pass\n"
+                "def childs():\n    for i in range(4000000): pass\n"
+                "if os.fork():\n    mine()\n    os.wait()\nelse:\n    childs()")
+        both = self.profile("--json", "--", PYTHON, "-c", code)
+        self.assertLessEqual({"mine", "childs"}, set(self.functions(json.loads(both.stdout))))
+        alone = self.functions(json.loads(self.profile("--json", "--alone", "--", PYTHON, "-c", code).stdout))
+        self.assertIn("mine", alone)
+        self.assertNotIn("childs", alone)
+
     def test_commands_that_are_none(self):
         self.assertIn("cannot run", self.profile("--", "no-such-program", code=127).stderr)
         # it runs, and there is nothing to see of it
