@@ -172,7 +172,7 @@ static int prepare_target(struct run *run, struct corr_axis *axis, enum correlat
 			"with it. Take a longer range, or another target.",
 			t->name, target->known, axis->n,
 			target->constant ? ", and does not vary" : "");
-	corr_look_far(axis, target);
+	corr_fit(axis, target, &w);
 	corr_scratch_release(&w);
 	return rc;
 }

@@ -12,11 +12,11 @@
 #include "correlate/correlate.h"
 
 enum {
-	CORR_BASIS_MAX = 32,   /* what is taken out: constant, slow waves, the day's, the week's */
-	CORR_ACF_MAX = 240,    /* lags of Bartlett's sum */
-	CORR_CHUNK = 16,       /* series that one task takes */
-	CORR_GROUP_MB = 64,    /* of scores, for grouping */
-	CORR_ROWS_ALIGNED = 8, /* doubles of a cache line */
+	CORR_BASIS_MAX = 32, /* what is taken out: constant, slow waves, the day's, the week's */
+	CORR_ACF_MAX = 240,  /* lags of Bartlett's sum */
+	CORR_ORDER_MAX = 40, /* of the filter */
+	CORR_CHUNK = 16,     /* series that one task takes */
+	CORR_GROUP_MB = 64,  /* of scores, for grouping */
 };
 
 /* A series as it is compared: differences or their scores, what is taken out taken out, mean 0 and
@@ -38,6 +38,8 @@ struct corr_axis {
 	double *basis; /* n_basis × n, orthonormal; the first is constant */
 	size_t n_basis;
 	const struct corr_values *given; /* taken out as well, or NULL */
+	double *filter;                  /* that makes the target white: Σ filter[k] z[t − k] */
+	size_t order;                    /* filter[1 … order]; 0: none */
 	size_t acf_lags, bandwidth;      /* of the two tests, from the target */
 };
 
@@ -57,8 +59,11 @@ void corr_values_release(struct corr_values *v);
 /* Differences, scores, what is taken out. `values` has n + 1. */
 void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
 	struct corr_scratch *w);
-/* The target's autocorrelations say how far the tests must look: sets acf_lags and bandwidth. */
-void corr_look_far(struct corr_axis *a, struct corr_values *target);
+/* From the target as it was prepared: the filter, which is applied to it, and to all that are
+ * prepared after it; acf_lags and bandwidth. */
+void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scratch *w);
+/* The filter, on a series that is prepared but for it. */
+void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_scratch *w);
 void corr_acf(const struct corr_axis *a, struct corr_values *v, size_t lags);
 
 /* Scores by the ranks of what is finite in d, n of them, in place; returns how many. `half` for n

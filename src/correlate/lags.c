@@ -21,6 +21,7 @@ void correlate_lags(
 		axis.given = &given;
 	}
 	corr_prepare(&axis, s->items[spec->target].values, &target, &w);
+	corr_fit(&axis, &target, &w);
 	corr_prepare(&axis, s->items[series].values, &x, &w);
 	for (long lag = -max_lag; lag <= max_lag; lag++)
 		r[lag + max_lag] = corr_pair_r(&axis, &x, &target, lag);

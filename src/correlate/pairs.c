@@ -28,45 +28,6 @@ double correlate_pearson_p(double r, size_t n)
 	return p > 1 ? 1 : p;
 }
 
-void corr_acf(const struct corr_axis *a, struct corr_values *v, size_t lags)
-{
-	double variance = v->known ? 1 : 0; /* z is normalised */
-
-	v->acf[0] = 1;
-	for (size_t k = 1; k <= lags; k++) {
-		int m = (int)(a->n - k);
-		double sum = cblas_ddot(m, v->z, 1, v->z + k, 1);
-		double count = v->whole ? m : cblas_ddot(m, v->mask, 1, v->mask + k, 1);
-
-		v->acf[k] = count >= 1 && variance > 0 ? sum / count : 0;
-	}
-}
-
-/*
- * ρx ρy counts only where the target's ρy does, so the target alone says how far to look: up to
- * half as far again as its last autocorrelation that is no chance, and ten lags at least. The
- * Newey-West window is as wide as it must be for the products (n^(1/3), as their autocorrelation
- * dies fast where signs are unrelated), wider where the target stays correlated for long.
- */
-void corr_look_far(struct corr_axis *a, struct corr_values *target)
-{
-	size_t most = a->n / 4 < CORR_ACF_MAX ? a->n / 4 : CORR_ACF_MAX, last = 0;
-	double limit = 3.5 / sqrt((double)target->known + 1), rho;
-	size_t narrow = (size_t)lround(cbrt((double)a->n));
-
-	corr_acf(a, target, most);
-	for (size_t k = 1; k <= most; k++) {
-		rho = fabs(target->acf[k]);
-		if (rho > limit)
-			last = k;
-	}
-	a->acf_lags = last + last / 2 > 10 ? last + last / 2 : 10;
-	a->acf_lags = a->acf_lags < most ? a->acf_lags : most;
-	a->bandwidth = 2 * last > narrow ? 2 * last : narrow;
-	if (a->bandwidth > a->n / 6)
-		a->bandwidth = a->n / 6;
-}
-
 /* Where both are known: sums over the pairs of x at t − lag and y at t. */
 struct overlap {
 	const double *x, *y, *mx, *my;
@@ -135,11 +96,15 @@ static double bartlett_factor(const struct corr_axis *a, const struct corr_value
 	return factor > 1 ? factor : 1;
 }
 
-/* Standard error of atanh(r) by Newey and West. */
-static double newey_west(const struct corr_axis *a, const struct overlap *o, double *u)
+/*
+ * Standard error of atanh(r) by Newey and West, and the degrees of freedom that it has: those of
+ * its window (variance of the estimate: 4/3 window / n), fewer where a few stretches make up most
+ * of it, by Satterthwaite's rule from the fourth moments of the moving sums.
+ */
+static double newey_west(const struct corr_axis *a, const struct overlap *o, double *u, double *df)
 {
 	size_t window = a->bandwidth + 1;
-	double sum = 0, squares = 0, variance, half = o->r / 2;
+	double sum = 0, squares = 0, fourths = 0, variance, half = o->r / 2, m = (double)o->m;
 
 	for (size_t t = 0; t < o->m; t++) {
 		double zx = (o->x[t] - o->mean_x) * o->scale_x,
@@ -148,14 +113,21 @@ static double newey_west(const struct corr_axis *a, const struct overlap *o, dou
 		u[t] = o->mx[t] * o->my[t] * (zx * zy - half * (zx * zx + zy * zy));
 	}
 	for (size_t t = 0; t < o->m + window - 1; t++) {
+		double square;
+
 		if (t < o->m)
 			sum += u[t];
-		squares += sum * sum;
+		square = sum * sum;
+		squares += square;
+		fourths += square * square;
 		if (t + 1 >= window)
 			sum -= u[t + 1 - window];
 	}
+	/* m where the sums are normal and of one variance: their kurtosis is 3 then */
+	*df = fmin(m, fourths > 0 ? 3 * squares * squares / fourths : m);
+	*df *= 1.5 / (double)window;
 	/* what taking out the mean costs it: a share of window / n */
-	variance = squares / (double)window / o->n / (1 - (double)window / (double)o->m);
+	variance = squares / (double)window / o->n / (1 - (double)window / m);
 	return sqrt(variance / o->n) / (1 - o->r * o->r);
 }
 
@@ -188,8 +160,7 @@ void corr_pair(const struct corr_axis *a, const struct corr_values *x, const str
 	}
 	df = out->n_eff - 2;
 	out->p = dist_t_two_sided(o.r * sqrt(df / unexplained), df);
-	se = newey_west(a, &o, w->a) * sqrt(o.n / (o.n - taken));
-	df = 1.5 * (double)o.m / (double)(a->bandwidth + 1);
+	se = newey_west(a, &o, w->a, &df) * sqrt(o.n / (o.n - taken));
 	p = se > 0 ? dist_t_two_sided(atanh(o.r) / se, df) : 1;
 	out->p = fmax(out->p, p);
 	if (se > out->se) {

@@ -73,6 +73,7 @@ void corr_axis_release(struct corr_axis *a)
 	free(a->ones);
 	free(a->basis);
 	free(a->half);
+	free(a->filter);
 	*a = (struct corr_axis){0};
 }
 
@@ -181,6 +182,24 @@ static void normalise(const struct corr_axis *a, struct corr_values *v, double b
 	}
 }
 
+void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_scratch *w)
+{
+	double mean = 0;
+
+	if (!a->order)
+		return;
+	memcpy(w->a, v->z, a->n * sizeof(double));
+	for (size_t k = 1; k <= a->order; k++)
+		cblas_daxpy((int)(a->n - k), a->filter[k], w->a, 1, v->z + k, 1);
+	/* what is not known stays so; in what is made of it, it counts as 0, the mean */
+	for (size_t t = 0; t < a->n && !v->whole; t++)
+		v->z[t] *= v->mask[t];
+	for (size_t t = 0; t < a->n; t++)
+		mean += v->z[t] / (double)v->known;
+	cblas_daxpy((int)a->n, -mean, v->mask, 1, v->z, 1);
+	normalise(a, v, (double)v->known);
+}
+
 void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
 	struct corr_scratch *w)
 {
@@ -213,4 +232,6 @@ void corr_prepare(const struct corr_axis *a, const double *values, struct corr_v
 	else if (v->known)
 		project_known(a, v, v->z, w->a);
 	normalise(a, v, (double)v->known);
+	if (!v->constant)
+		corr_filter(a, v, w);
 }

@@ -1,0 +1,91 @@
+/*
+ * What the target's autocorrelations decide for all: a filter that makes it white, and how far the
+ * two tests must look.
+ */
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "correlate/correlate_work.h"
+
+void corr_acf(const struct corr_axis *a, struct corr_values *v, size_t lags)
+{
+	double variance = v->known ? 1 : 0; /* z is normalised */
+
+	v->acf[0] = 1;
+	for (size_t k = 1; k <= lags; k++) {
+		int m = (int)(a->n - k);
+		double sum = cblas_ddot(m, v->z, 1, v->z + k, 1);
+		double count = v->whole ? m : cblas_ddot(m, v->mask, 1, v->mask + k, 1);
+
+		v->acf[k] = count >= 1 && variance > 0 ? sum / count : 0;
+	}
+}
+
+/*
+ * A target that is white leaves little to correct: the variance of r is 1/n then, whatever the
+ * other series is like, and no information is lost (differences of what was noise already have half
+ * of their variance in common with their neighbours). So the target's autoregression, fitted by
+ * Levinson (1947) and Durbin (1960), its order by Schwarz's criterion (1978), is taken out of both
+ * sides: the same filter on both keeps a linear relation as it is (Cochrane and Orcutt 1949).
+ */
+static void fit_filter(struct corr_axis *a, const struct corr_values *target, size_t most)
+{
+	double phi[CORR_ORDER_MAX + 1] = {0}, last[CORR_ORDER_MAX + 1], variance = 1, least = 0,
+				    n = (double)target->known;
+
+	a->filter = mem_zalloc(CORR_ORDER_MAX + 1, sizeof(double));
+	a->order = 0;
+	for (size_t p = 1; p <= most; p++) {
+		double partial = target->acf[p], criterion;
+
+		for (size_t k = 1; k < p; k++)
+			partial -= phi[k] * target->acf[p - k];
+		partial /= variance;
+		if (!(fabs(partial) < 1))
+			return;
+		memcpy(last, phi, sizeof(phi));
+		for (size_t k = 1; k < p; k++)
+			phi[k] = last[k] - partial * last[p - k];
+		phi[p] = partial;
+		variance *= 1 - partial * partial;
+		criterion = n * log(variance) + (double)p * log(n);
+		if (criterion >= least)
+			continue;
+		least = criterion;
+		a->order = p;
+		for (size_t k = 1; k <= p; k++)
+			a->filter[k] = -phi[k];
+	}
+}
+
+/*
+ * ρx ρy counts only where the target's ρy does, so the target alone says how far to look: up to
+ * half as far again as its last autocorrelation that is no chance, and ten lags at least. The
+ * Newey-West window is as wide as it must be for the products (n^(1/3), as their autocorrelation
+ * dies fast where signs are unrelated), wider where the target stays correlated for long.
+ */
+void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scratch *w)
+{
+	size_t most = a->n / 4 < CORR_ACF_MAX ? a->n / 4 : CORR_ACF_MAX, last = 0,
+	       order = a->n / 10;
+	size_t narrow = (size_t)lround(cbrt((double)a->n));
+	double limit = 3.5 / sqrt((double)target->known + 1);
+
+	if (a->method == CORRELATE_ROBUST && !target->constant) {
+		corr_acf(a, target, most);
+		fit_filter(a, target, order < CORR_ORDER_MAX ? order : CORR_ORDER_MAX);
+		corr_filter(a, target, w);
+	}
+	corr_acf(a, target, most);
+	for (size_t k = 1; k <= most; k++)
+		if (fabs(target->acf[k]) > limit)
+			last = k;
+	a->acf_lags = last + last / 2 > 10 ? last + last / 2 : 10;
+	a->acf_lags = a->acf_lags < most ? a->acf_lags : most;
+	a->bandwidth = 2 * last > narrow ? 2 * last : narrow;
+	if (a->bandwidth > a->n / 6)
+		a->bandwidth = a->n / 6;
+}
