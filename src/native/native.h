@@ -5,7 +5,8 @@
  * frame information (elfutils). A thread that sleeps is not stopped at all, only copied, and it is
  * seen whether it stayed asleep. A thread stopped by somebody else, or gone, is no stack.
  *
- * ptrace belongs to a thread: all calls with one `struct native` come from one thread. Whoever
+ * ptrace belongs to a thread: all calls with one `struct native` come from one thread. Those of one
+ * thread share what they know of files. Whoever
  * waits for children in the same process may see one of these stops there: WIFSTOPPED is no end.
  */
 #ifndef CULPRIT_NATIVE_NATIVE_H

@@ -8,6 +8,7 @@
 #define CULPRIT_NATIVE_INTERNAL_H
 
 #include <elfutils/libdwfl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,7 +89,7 @@ struct snapshot {
 	bool again;   /* nothing ran since the copy that was unwound before */
 };
 
-/* ---- files (modules.c) ---- */
+/* ---- files (files.c, modules.c) ---- */
 
 /* Of a symbol table, by rising start. */
 struct code_symbol {
@@ -97,11 +98,13 @@ struct code_symbol {
 	int rank;         /* of several at one place the highest is shown */
 };
 
-struct module {
-	uint64_t device, inode;
-	uint64_t bias;     /* address in the process − address as elfutils has it */
-	char *path, *name; /* name: without folders */
-	Dwfl *dwfl;        /* NULL: not an ELF file, or it cannot be opened */
+/* An ELF file, at its own addresses: one for all processes that a thread of culprit looks at. */
+struct code_file {
+	uint64_t device, inode, size, changed_ns; /* inode 0: not shared */
+	pthread_t owner;                          /* elfutils' objects are for one thread */
+	size_t refs;
+	struct code_file *next;
+	Dwfl *dwfl; /* NULL: not an ELF file */
 	Dwfl_Module *mod;
 	Elf *elf;
 	Dwarf_CFI *eh, *debug;
@@ -114,7 +117,26 @@ struct module {
 	const uint8_t *table; /* .eh_frame_hdr's: pairs of int32, sorted */
 	size_t n_table;
 	uint64_t table_base;
-	uint64_t start, offset; /* of the mapping that it was found by */
+};
+
+/* files.c */
+/* Takes the descriptor over. `shared`: others may have the same. Never NULL. */
+struct code_file *file_take(int fd, const char *name, bool shared);
+void file_release(struct code_file *f);
+Dwarf_CFI *file_eh(struct code_file *f);
+Dwarf_CFI *file_debug_frame(struct code_file *f);
+/* Start of the function that an address (in the file) lies in, by .eh_frame_hdr; 0: not known. */
+uint64_t file_function(const struct code_file *f, uint64_t address);
+/* The function that an address (as elfutils has it) lies in, by the symbol table. NULL: none. */
+const struct code_symbol *file_symbol(struct code_file *f, uint64_t address);
+
+/* Where a file lies in a process. */
+struct module {
+	uint64_t device, inode;
+	uint64_t start, offset; /* of the mapping */
+	uint64_t bias;          /* address in the process − address as elfutils has it */
+	char *path, *name;      /* name: without folders */
+	struct code_file *file; /* NULL: it cannot be opened, or has no such code */
 };
 
 /* ---- rules (rules.c) ---- */
@@ -206,12 +228,6 @@ struct module *module_find(struct native *n, uint64_t pc, const struct map **map
 /* Looks at the mappings again, not too often. False: it was too early, or they cannot be read. */
 bool modules_update(struct native *n, bool urgent);
 void modules_release(struct native *n);
-Dwarf_CFI *module_eh(struct module *m);
-Dwarf_CFI *module_debug_frame(struct module *m);
-/* Start of the function that an address (in the file) lies in, by .eh_frame_hdr; 0: not known. */
-uint64_t module_function(const struct module *m, uint64_t address);
-/* The function that an address (as elfutils has it) lies in, by the symbol table. NULL: none. */
-const struct code_symbol *module_symbol(struct module *m, uint64_t address);
 
 /* rules.c */
 /* The row for a counter; NULL: there is no call frame information. */

@@ -203,11 +203,11 @@ const struct row *row_find(struct native *n, uint64_t pc)
 		if (n->rows[at].pc == pc)
 			return n->rows[at].row->none ? NULL : n->rows[at].row;
 	m = module_find(n, pc, &map);
-	if (!m || !m->dwfl)
+	if (!m || !m->file)
 		return NULL;
-	row = row_of(module_eh(m), pc - m->bias - m->eh_bias);
+	row = row_of(file_eh(m->file), pc - m->bias - m->file->eh_bias);
 	if (!row)
-		row = row_of(module_debug_frame(m), pc - m->bias - m->debug_bias);
+		row = row_of(file_debug_frame(m->file), pc - m->bias - m->file->debug_bias);
 	if (!row) {
 		row = mem_zalloc(1, sizeof(*row));
 		row->none = true;

@@ -85,7 +85,7 @@ static bool is_interpreter(const char *name, size_t len)
 static void name_of_file(struct native *n, struct module *m, uint64_t pc, struct native_symbol *s)
 {
 	uint64_t address = pc - m->bias;
-	const struct code_symbol *symbol = module_symbol(m, address);
+	const struct code_symbol *symbol = file_symbol(m->file, address);
 	const char *file;
 	Dwfl_Line *line;
 
@@ -96,14 +96,15 @@ static void name_of_file(struct native *n, struct module *m, uint64_t pc, struct
 		s->function = intern(n, symbol->name, len);
 		s->interpreter = is_interpreter(symbol->name, len);
 	} else {
-		uint64_t start = module_function(m, address - m->main_bias);
+		uint64_t start = file_function(m->file, address - m->file->main_bias);
 		char text[32];
 
-		snprintf(text, sizeof(text), "0x%" PRIx64, start ? start : address - m->main_bias);
+		snprintf(text, sizeof(text), "0x%" PRIx64,
+			start ? start : address - m->file->main_bias);
 		s->function = intern_text(n, text);
 	}
 	s->module = intern_text(n, m->name);
-	line = dwfl_module_getsrc(m->mod, address);
+	line = dwfl_module_getsrc(m->file->mod, address);
 	file = line ? dwfl_lineinfo(line, NULL, &s->line, NULL, NULL, NULL) : NULL;
 	s->file = file ? intern_text(n, file) : "";
 	if (!file || s->line < 0)
@@ -174,7 +175,7 @@ static void name_it(struct native *n, uint64_t *key, struct native_symbol *s)
 	char text[32];
 
 	*s = (struct native_symbol){.function = "", .module = "", .file = ""};
-	if (m && m->dwfl) {
+	if (m && m->file) {
 		name_of_file(n, m, pc, s);
 		row = row_find(n, pc);
 		if (row && row_is_signal(row))

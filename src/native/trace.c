@@ -20,9 +20,12 @@
 #include "native/native_internal.h"
 #include "proc/tree.h"
 
+/* A thread that wants a core and gets none stops only when it has one. It is waited for, for once
+ * interrupted it stops all the same, and would then stand still until somebody looks. */
 enum {
-	PATIENCE_NS = 10 * 1000 * 1000, /* for a thread to stop */
-	SPIN_NS = 200 * 1000            /* of it without sleeping */
+	SPIN_NS = 200 * 1000, /* without sleeping */
+	SOON_NS = 10 * 1000 * 1000,
+	PATIENCE_NS = 100 * 1000 * 1000
 };
 
 #ifndef ERESTARTNOHAND
@@ -199,7 +202,7 @@ static bool wait_for_stop(struct native *n, pid_t tid, int *signal)
 			errno = ETIMEDOUT;
 			return false;
 		}
-		clock_sleep_ns(50 * NS_PER_US);
+		clock_sleep_ns((waited < SOON_NS ? 50 : 250) * NS_PER_US);
 	}
 }
 
