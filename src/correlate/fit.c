@@ -71,8 +71,9 @@ void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scrat
 {
 	size_t most = a->n / 4 < CORR_ACF_MAX ? a->n / 4 : CORR_ACF_MAX, last = 0,
 	       order = a->n / 10;
+	double known = (double)target->known / (double)a->n;
 	size_t narrow = (size_t)lround(cbrt((double)a->n));
-	double limit = 3.5 / sqrt((double)target->known + 1);
+	double chance = 4.75; /* of 240 normal numbers one is larger in 1 of 2,000 */
 
 	if (a->method == CORRELATE_ROBUST && !target->constant) {
 		corr_acf(a, target, most);
@@ -81,11 +82,11 @@ void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scrat
 	}
 	corr_acf(a, target, most);
 	for (size_t k = 1; k <= most; k++)
-		if (fabs(target->acf[k]) > limit)
+		if (fabs(target->acf[k]) * sqrt((double)(a->n - k) * known) > chance)
 			last = k;
 	a->acf_lags = last + last / 2 > 10 ? last + last / 2 : 10;
 	a->acf_lags = a->acf_lags < most ? a->acf_lags : most;
 	a->bandwidth = 2 * last > narrow ? 2 * last : narrow;
-	if (a->bandwidth > a->n / 6)
-		a->bandwidth = a->n / 6;
+	if (a->bandwidth > a->n / 12)
+		a->bandwidth = a->n / 12;
 }

@@ -182,9 +182,20 @@ static void normalise(const struct corr_axis *a, struct corr_values *v, double b
 	}
 }
 
+/* Differences may be as large or small as doubles get: their squares must not overflow. */
+static void scale_down(double *z, size_t n)
+{
+	double largest = 0;
+
+	for (size_t t = 0; t < n; t++)
+		largest = fmax(largest, fabs(z[t]));
+	for (size_t t = 0; t < n && largest > 0; t++)
+		z[t] /= largest;
+}
+
 void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_scratch *w)
 {
-	double mean = 0;
+	double mean;
 
 	if (!a->order)
 		return;
@@ -194,8 +205,7 @@ void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_s
 	/* what is not known stays so; in what is made of it, it counts as 0, the mean */
 	for (size_t t = 0; t < a->n && !v->whole; t++)
 		v->z[t] *= v->mask[t];
-	for (size_t t = 0; t < a->n; t++)
-		mean += v->z[t] / (double)v->known;
+	mean = cblas_ddot((int)a->n, a->ones, 1, v->z, 1) / (double)v->known;
 	cblas_daxpy((int)a->n, -mean, v->mask, 1, v->z, 1);
 	normalise(a, v, (double)v->known);
 }
@@ -203,8 +213,6 @@ void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_s
 void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
 	struct corr_scratch *w)
 {
-	double largest = 0;
-
 	v->known = 0;
 	for (size_t t = 0; t < a->n; t++) {
 		double d = values[t + 1] - values[t];
@@ -218,15 +226,10 @@ void corr_prepare(const struct corr_axis *a, const double *values, struct corr_v
 	v->constant = false;
 	if (a->method == CORRELATE_ROBUST)
 		corr_score(v->z, a->n, a->half, w->keys, w->spare, &v->constant);
-	if (!v->whole)
-		for (size_t t = 0; t < a->n; t++)
-			v->z[t] = v->mask[t] > 0 ? v->z[t] : 0;
-	/* differences may be as large or small as doubles get: their squares must not overflow */
-	for (size_t t = 0; t < a->n; t++)
-		largest = fmax(largest, fabs(v->z[t]));
-	if (a->method != CORRELATE_ROBUST && largest > 0)
-		for (size_t t = 0; t < a->n; t++)
-			v->z[t] /= largest;
+	for (size_t t = 0; t < a->n && !v->whole; t++)
+		v->z[t] = v->mask[t] > 0 ? v->z[t] : 0;
+	if (a->method != CORRELATE_ROBUST)
+		scale_down(v->z, a->n);
 	if (v->whole)
 		project(a, v->z);
 	else if (v->known)
