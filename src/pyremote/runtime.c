@@ -128,6 +128,18 @@ static int minor_of_name(const char *path)
 	return minor;
 }
 
+/* By the name of an extension module, "_ssl.cpython-311-x86_64-linux-gnu.so": which Python it was
+ * built for. */
+static int minor_of_extension(const char *path)
+{
+	const char *at = strstr(base_name(path), ".cpython-3");
+	int minor = 0;
+
+	for (at = at ? at + 10 : ""; is_digit(*at) && minor < 100; at++)
+		minor = minor * 10 + (*at - '0');
+	return minor ? minor : -1;
+}
+
 /* ---- what is written in the process ---- */
 
 /* Calls `look` for the module's data, .bss included, a piece at a time (of equal mappings only);
@@ -352,12 +364,36 @@ static bool begins(const struct maps *maps, size_t i)
 		       strcmp(maps->items[i - 1].path, map->path) != 0);
 }
 
+/* An executable without any symbol that has loaded extension modules: the Python is in it. */
+static enum runtime_found find_bare(
+	struct python *p, const struct maps *maps, const char *exe, int minor)
+{
+	struct module m = {.maps = maps, .name = exe};
+
+	while (m.first < maps->n &&
+		(!begins(maps, m.first) || strcmp(maps->items[m.first].path, exe) != 0))
+		m.first++;
+	if (m.first == maps->n)
+		return RUNTIME_NONE;
+	snprintf(p->about.path, sizeof(p->about.path), "%s", exe);
+	if (!each_data(p, &m, look_version, NULL)) {
+		p->about.major = 3;
+		p->about.minor = minor;
+		snprintf(p->about.version, sizeof(p->about.version), "3.%d", minor);
+	}
+	if (!runtime_scan(p, maps, m.first, p->about.minor))
+		return RUNTIME_HIDDEN;
+	p->about.found_by = "scan";
+	return RUNTIME_FOUND;
+}
+
 enum runtime_found runtime_find(
 	struct python *p, const struct maps *maps, const char *exe, struct err *err)
 {
 	enum runtime_found found = RUNTIME_NONE, worst = RUNTIME_NONE;
 	bool hints = false;
 	size_t tried = 0;
+	int minor = -1;
 
 	if (!strncmp(base_name(exe), "pypy", 4))
 		return RUNTIME_PYPY;
@@ -367,6 +403,8 @@ enum runtime_found runtime_find(
 		if (!strncmp(name, "libpypy", 7))
 			return RUNTIME_PYPY;
 		hints = hints || strstr(maps->items[i].path, "python");
+		if (minor < 0)
+			minor = minor_of_extension(maps->items[i].path);
 	}
 	/* First the executable, then libpython, then, where something points to a Python, the rest:
 	 * programs that carry one in a library of their own. */
@@ -389,5 +427,7 @@ enum runtime_found runtime_find(
 				(round < 2 || (found != RUNTIME_FILE && found != RUNTIME_DENIED)))
 				worst = found;
 		}
+	if (found != RUNTIME_FOUND && worst == RUNTIME_NONE && minor >= 8)
+		return find_bare(p, maps, exe, minor);
 	return found == RUNTIME_FOUND ? found : worst;
 }

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "native/elf_file.h"
 #include "pyremote/find_internal.h"
 #include "pythons.h"
 #include "unit.h"
@@ -258,10 +259,14 @@ START_TEST(without_symbols)
 	static const char *const SYMBOL[] = {"_PyRuntime", NULL};
 	static const char *const BOTH[] = {"_PyRuntime", ".PyRuntime", NULL};
 	static const char *const ALL[] = {"_PyRuntime", ".PyRuntime", "Py_Version", NULL};
+	/* Nothing that says Python, but for the extension module that the script loads. */
+	static const char *const BARE[] = {"_PyRuntime", ".PyRuntime", "Py_Version",
+		"PyEval_EvalFrameEx", "Py_GetVersion", NULL};
 	static const struct {
 		const char *const *words;
 		const char *found_by;
-	} CASES[] = {{NULL, "symbol"}, {SYMBOL, "section"}, {BOTH, "scan"}, {ALL, "scan"}};
+	} CASES[] = {{NULL, "symbol"}, {SYMBOL, "section"}, {BOTH, "scan"}, {ALL, "scan"},
+		{BARE, "scan"}};
 	const struct python_here *here;
 	char path[128], command[256], micro[16];
 
@@ -278,7 +283,8 @@ START_TEST(without_symbols)
 		snprintf(command, sizeof(command), "strip %s 2>/dev/null", path);
 		if (system(command)) /* no binutils: it is stripped as Debian has it */
 			errno = 0;
-		script_start(&script, path, READY, NULL);
+		script_start(&script, path,
+			"import termios, sys; print('ready'); sys.stdin.readline()", NULL);
 		ck_assert_str_eq(script_line(&script), "ready");
 		p = attach_ok(script.pid);
 		ck_assert_str_eq(python_about(p)->found_by, CASES[i].found_by);
@@ -580,6 +586,28 @@ START_TEST(too_old)
 }
 END_TEST
 
+START_TEST(no_file_for_us)
+{
+	/* The first bytes of a 32-bit program, and of none at all. */
+	static const unsigned char ELF32[52] = {
+		0x7f, 'E', 'L', 'F', 1, 1, 1, [16] = 2, [18] = 3, [20] = 1, [40] = 52};
+	static const char *const SENTENCES[] = {"32-bit", "no ELF file"};
+	struct elf_file *elf;
+	char path[128];
+
+	make_folder();
+	snprintf(path, sizeof(path), "%s/file", folder);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(!file_write(path, i ? (const void *)"#!/bin/sh\n" : ELF32,
+			i ? 10 : sizeof(ELF32), &err));
+		ck_assert_int_ne(elf_file_open(&elf, open(path, O_RDONLY), path, &err), 0);
+		ck_assert_ptr_null(elf);
+		ck_assert_ptr_nonnull(strstr(err.text, SENTENCES[i]));
+	}
+	remove_folder();
+}
+END_TEST
+
 /* As another user: one may read one's own processes, and of others one is told whose they are. */
 START_TEST(another_user)
 {
@@ -685,5 +713,5 @@ END_TEST
 
 UNIT_MAIN("pyremote_find", from_its_first_moment, holder_of_the_lock, runtime_by_its_looks,
 	without_symbols, file_deleted_or_replaced, other_mount_namespace, other_pid_namespace,
-	within_another_program, no_python, number_of_a_thread, too_old, another_user,
-	executes_something_else, killed_meanwhile)
+	within_another_program, no_python, number_of_a_thread, too_old, no_file_for_us,
+	another_user, executes_something_else, killed_meanwhile)
