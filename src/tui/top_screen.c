@@ -84,9 +84,8 @@ int top_screen_open(struct top *t, const struct top_spec *spec, struct err *err)
 	s->screen = s->in && s->out ? newterm(NULL, s->out, s->in) : NULL;
 	if (!s->screen)
 		return err_set(err, ERR_USAGE,
-			"this terminal cannot be used (TERM=%s); try TERM=xterm-256color, or take "
-			"`culprit profile`",
-			termname());
+			"this terminal cannot be used; try TERM=xterm-256color, or take `culprit "
+			"profile`");
 	cbreak();
 	noecho();
 	nonl();

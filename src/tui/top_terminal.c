@@ -24,26 +24,6 @@ static const char *capability(const char *name)
 	return text == (char *)-1 ? NULL : text;
 }
 
-int top_check(struct err *err)
-{
-	int found = 0;
-
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return err_set(err, ERR_USAGE,
-			"the live view needs a terminal for its input and output; `culprit "
-			"profile` writes to files and pipes");
-	if (setupterm(NULL, STDOUT_FILENO, &found) != OK)
-		return err_set(err, ERR_USAGE,
-			"the kind of this terminal (TERM) is not known here; try "
-			"TERM=xterm-256color, or install ncurses-term, or take `culprit profile`");
-	if (!capability("cup") || !capability("clear"))
-		return err_set(err, ERR_USAGE,
-			"this terminal (TERM=%s) cannot move its cursor; try TERM=xterm-256color, "
-			"or take `culprit profile`",
-			termname());
-	return 0;
-}
-
 /* A string of terminfo, without its pauses ("$<5>"). */
 static void rescue_add(const char *name)
 {
@@ -58,14 +38,42 @@ static void rescue_add(const char *name)
 	}
 }
 
-void top_rescue_prepare(void)
+/* What terminfo has to say; newterm() reads it once more, for itself. */
+static int read_terminal(struct err *err)
 {
+	if (!capability("cup") || !capability("clear"))
+		return err_set(err, ERR_USAGE,
+			"this terminal (TERM=%s) cannot move its cursor; try TERM=xterm-256color, "
+			"or take `culprit profile`",
+			termname());
 	rescue.n = 0;
 	rescue_add("sgr0");
 	rescue_add("op");
 	rescue_add("rmkx");
 	rescue_add("rmcup");
 	rescue_add("cnorm");
+	return 0;
+}
+
+int top_check(struct err *err)
+{
+	int found = 0, rc;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return err_set(err, ERR_USAGE,
+			"the live view needs a terminal for its input and output; `culprit "
+			"profile` writes to files and pipes");
+	if (setupterm(NULL, STDOUT_FILENO, &found) != OK)
+		return err_set(err, ERR_USAGE,
+			"the kind of this terminal (TERM) is not known here; try "
+			"TERM=xterm-256color, or install ncurses-term, or take `culprit profile`");
+	rc = read_terminal(err);
+	del_curterm(cur_term);
+	return rc;
+}
+
+void top_rescue_prepare(void)
+{
 	rescue.is_open = !tcgetattr(STDIN_FILENO, &rescue.before);
 }
 

@@ -3,7 +3,7 @@
 #ifndef CULPRIT_TUI_TOP_TERMINAL_H
 #define CULPRIT_TUI_TOP_TERMINAL_H
 
-/* Makes top_rescue() ready: to be called before the terminal is taken over. */
+/* Makes top_rescue() ready: to be called after top_check(), before the terminal is taken over. */
 void top_rescue_prepare(void);
 void top_rescue_forget(void);
 
