@@ -43,55 +43,14 @@ static uint64_t id_of(const struct top_rows *r, uint64_t parent, uint32_t place,
 	return h ? h : 1;
 }
 
-/* ---- marks ---- */
-
-void top_marks_release(struct top_marks *m)
-{
-	free(m->ids);
-	free(m->open);
-	*m = (struct top_marks){0};
-}
-
-/* Where this id is, or would be. */
-static size_t mark_slot(const struct top_marks *m, uint64_t id)
-{
-	size_t at = id % (2 * TOP_MAX_MARKS);
-
-	while (m->ids[at] && m->ids[at] != id)
-		at = (at + 1) % (2 * TOP_MAX_MARKS);
-	return at;
-}
-
-void top_marks_set(struct top_marks *m, uint64_t id, bool open)
-{
-	size_t at;
-
-	if (!m->ids) {
-		m->ids = mem_zalloc(2 * TOP_MAX_MARKS, sizeof(*m->ids));
-		m->open = mem_zalloc(2 * TOP_MAX_MARKS, sizeof(*m->open));
-	}
-	at = mark_slot(m, id);
-	if (!m->ids[at] && m->n == TOP_MAX_MARKS)
-		return;
-	m->n += !m->ids[at];
-	m->ids[at] = id;
-	m->open[at] = open;
-}
-
-void top_marks_all(struct top_marks *m, enum top_opening opening)
-{
-	top_marks_release(m);
-	m->opening = opening;
-}
+/* ---- what is open ---- */
 
 static bool is_open(struct top_marks *m, const struct top_rows *r, const struct top_item *item)
 {
-	if (m->ids) {
-		size_t at = mark_slot(m, item->id);
+	bool open;
 
-		if (m->ids[at])
-			return m->open[at];
-	}
+	if (top_marks_get(m, item->id, &open))
+		return open;
 	if (m->opening != TOP_OPEN_WHERE_TIME_IS)
 		return m->opening == TOP_OPEN_ALL;
 	if ((double)item->total < OPENED * (double)r->whole)

@@ -94,6 +94,8 @@ struct top_marks {
 
 void top_marks_release(struct top_marks *m);
 void top_marks_set(struct top_marks *m, uint64_t id, bool open);
+/* False where it has no mark. */
+bool top_marks_get(const struct top_marks *m, uint64_t id, bool *open);
 /* Forgets every mark; from now on this holds. */
 void top_marks_all(struct top_marks *m, enum top_opening opening);
 
