@@ -11,8 +11,10 @@ enum {
 	WRAPPED = 16,    /* what a wrapper stands for is its first field, in all versions */
 	YIELD_FROM = 72, /* the instruction, 3.8 to 3.10 */
 	VALUES_MAX = 1 << 20,
-	EXECUTING = 0,
 	SUSPENDED = -1,
+	OBJECT_LEAST = 24, /* of an object: its type, and its first field */
+	OBJECT_MOST = 384, /* a coroutine and most of its values */
+	FRAME_BYTES = 128, /* up to 3.10: of a frame, what is looked at */
 };
 
 /* One look at a coroutine: all that its frame of the task rests on. */
@@ -74,13 +76,10 @@ static enum chain_kind kind_of_type(struct python *p, uint64_t type)
 	return kind;
 }
 
-static enum chain_kind kind_of(struct python *p, struct chain_types *types, uint64_t object)
+static enum chain_kind kind_of(struct python *p, struct chain_types *types, uint64_t type)
 {
 	enum chain_kind kind;
-	uint64_t type;
 
-	if (!object || object % 8 || !python_read_word(p, object + p->layout.object.type, &type))
-		return CHAIN_OTHER;
 	for (size_t i = 0; i < types->n; i++)
 		if (types->known[i].type == type)
 			return types->known[i].kind;
@@ -94,7 +93,11 @@ static enum chain_kind kind_of(struct python *p, struct chain_types *types, uint
 
 bool chain_is_task(struct python *p, struct chain_types *types, uint64_t object)
 {
-	return kind_of(p, types, object) == CHAIN_TASK;
+	uint64_t type;
+
+	return object && object % 8 == 0 &&
+	       python_read_word(p, object + p->layout.object.type, &type) &&
+	       kind_of(p, types, type) == CHAIN_TASK;
 }
 
 /* ---- frames ---- */
@@ -109,73 +112,125 @@ uint64_t chain_frame(struct python *p, uint64_t coroutine)
 	return python_read_word(p, coroutine + l->generator.frame, &frame) ? frame : 0;
 }
 
+/* An object and what is behind it, as much as can be had by one read. */
+struct copy {
+	uint64_t address;
+	size_t n;
+	uint8_t bytes[OBJECT_MOST];
+};
+
+static bool copy_object(struct python *p, uint64_t address, struct copy *c)
+{
+	const struct layout *l = &p->layout;
+	size_t head = l->generator.state == NO_FIELD ? OBJECT_LEAST
+						     : (size_t)l->generator.frame + l->frame.locals;
+
+	c->address = address;
+	if (!address || address % 8)
+		return false;
+	/* What lies behind may not be mapped; what is no coroutine may be short, too. */
+	for (c->n = l->generator.state == NO_FIELD ? OBJECT_LEAST : OBJECT_MOST; c->n;
+		c->n = c->n > head           ? head
+		       : c->n > OBJECT_LEAST ? OBJECT_LEAST
+					     : 0)
+		if (remote_read(p->pid, address, c->bytes, c->n))
+			return true;
+	return false;
+}
+
+static uint64_t word_at(const struct copy *c, size_t offset)
+{
+	uint64_t value = 0;
+
+	if (offset + 8 <= c->n)
+		memcpy(&value, c->bytes + offset, 8);
+	return value;
+}
+
+static int32_t int_at(const struct copy *c, size_t offset)
+{
+	int32_t value = 0;
+
+	if (offset + 4 <= c->n)
+		memcpy(&value, c->bytes + offset, 4);
+	return value;
+}
+
 /* Whether the frame waits at an await or a yield from: then its topmost value is what for. What it
- * does otherwise (it runs, has not begun, has ended, yields) leaves other values there. */
-static bool waits(struct python *p, const struct link *k)
+ * does otherwise (it runs, has not begun, has ended, yields) leaves other values there. `state` is
+ * that of the coroutine, or up to 3.10 of the frame. */
+static bool waits(struct python *p, const struct link *k, int8_t state)
 {
 	const struct layout *l = &p->layout;
 	uint64_t bytecode;
 	uint8_t unit[2];
-	int8_t state;
 
 	if (l->generator.state != NO_FIELD) {
-		if (!remote_read(p->pid, k->generator + l->generator.state, &state, 1) ||
-			state != SUSPENDED)
+		if (state != SUSPENDED)
 			return false;
 		if (l->minor >= 13) /* which tells the two kinds of suspension apart by itself */
 			return true;
 		/* Where it goes on is RESUME, whose argument says after what: 2 and 3 are these. */
 		return remote_read(p->pid, k->instruction + 2, unit, 2) && (unit[1] & 3) >= 2;
 	}
-	if (!remote_read(p->pid, k->frame + l->frame.state, &state, 1) ||
-		state != (l->minor >= 10 ? SUSPENDED : 0))
-		return false;
-	return (int32_t)k->instruction >= 0 &&
+	return state == (l->minor >= 10 ? SUSPENDED : 0) && (int32_t)k->instruction >= 0 &&
 	       python_read_word(p, k->code + l->code.bytecode, &bytecode) &&
 	       remote_read(p->pid,
 		       bytecode + l->data.bytes +
-			       ((uint64_t)(uint32_t)k->instruction * l->frame.instruction_unit) + 2,
+			       (uint64_t)(uint32_t)k->instruction * l->frame.instruction_unit + 2,
 		       unit, 1) &&
 	       unit[0] == YIELD_FROM;
 }
 
-/* The topmost value of a frame that waits. */
-static uint64_t top_value(struct python *p, const struct link *k)
+/* The topmost value of a frame that waits; the frame lies at `at` in the copy. */
+static uint64_t top_value(struct python *p, const struct link *k, const struct copy *c, size_t at)
 {
 	const struct layout *l = &p->layout;
 	uint64_t top, value;
-	int32_t depth;
 
 	if (l->frame.top_is_pointer) {
-		if (!python_read_word(p, k->frame + l->frame.top, &top) || !top)
-			return 0;
+		top = word_at(c, at + l->frame.top);
 	} else {
-		if (!remote_read(p->pid, k->frame + l->frame.top, &depth, 4) || depth <= 0 ||
-			depth > VALUES_MAX)
+		int32_t depth = int_at(c, at + l->frame.top);
+
+		if (depth <= 0 || depth > VALUES_MAX)
 			return 0;
-		top = k->frame + l->frame.locals;
-		if (l->frames == FRAMES_HEAP &&
-			!python_read_word(p, k->frame + l->frame.value_stack, &top))
-			return 0;
-		top += 8 * (uint64_t)depth;
+		top = 8 * (uint64_t)depth + (l->frames == FRAMES_HEAP
+							    ? word_at(c, at + l->frame.value_stack)
+							    : k->frame + l->frame.locals);
 	}
-	return python_read_word(p, top - 8, &value) ? value & ~(uint64_t)l->frame.code_tags : 0;
+	top -= 8;
+	if (top >= c->address && top - c->address + 8 <= c->n)
+		value = word_at(c, (size_t)(top - c->address));
+	else if (!python_read_word(p, top, &value))
+		return 0;
+	return value & ~(uint64_t)l->frame.code_tags;
 }
 
-static bool read_link(struct python *p, uint64_t generator, struct link *k)
+/* One coroutine, of which there is a copy. */
+static bool read_link(struct python *p, struct copy *c, struct link *k)
 {
 	const struct layout *l = &p->layout;
-	int32_t index;
+	size_t at = l->generator.frame;
+	int8_t state;
 
-	*k = (struct link){.generator = generator, .frame = chain_frame(p, generator)};
-	if (!k->frame || !python_read_word(p, k->frame + l->frame.code, &k->code))
+	*k = (struct link){.generator = c->address, .frame = c->address + at};
+	if (l->generator.state == NO_FIELD) {
+		k->frame = c->address = word_at(c, at);
+		c->n = FRAME_BYTES;
+		if (!k->frame || !remote_read(p->pid, k->frame, c->bytes, c->n))
+			return false;
+		at = 0;
+	} else if (c->n < at + l->frame.locals) {
 		return false;
-	k->code &= ~(uint64_t)l->frame.code_tags;
-	if (l->frame.instruction_is_pointer)
-		return python_read_word(p, k->frame + l->frame.instruction, &k->instruction);
-	if (!remote_read(p->pid, k->frame + l->frame.instruction, &index, sizeof(index)))
-		return false;
-	k->instruction = (uint32_t)index;
+	}
+	k->code = word_at(c, at + l->frame.code) & ~(uint64_t)l->frame.code_tags;
+	k->instruction = l->frame.instruction_is_pointer
+				 ? word_at(c, at + l->frame.instruction)
+				 : (uint32_t)int_at(c, at + l->frame.instruction);
+	state = (int8_t)c->bytes[l->generator.state == NO_FIELD ? l->frame.state
+								: l->generator.state];
+	k->target = waits(p, k, state) ? top_value(p, k, c, at) : 0;
 	return true;
 }
 
@@ -183,30 +238,29 @@ static bool read_link(struct python *p, uint64_t generator, struct link *k)
 
 static void look(struct python *p, struct chain_types *types, uint64_t at, struct links *out)
 {
+	struct copy c;
+	bool wrapped = false;
+
 	out->n = 0;
 	out->end = 0;
-	while (at && out->n < LINKS_MAX) {
-		struct link *k = &out->items[out->n];
-		enum chain_kind kind = kind_of(p, types, at);
-
-		if (kind == CHAIN_WRAPPER || kind == CHAIN_FUTURE) {
-			if (!python_read_word(p, at + WRAPPED, &at))
-				at = 0;
-			if (kind == CHAIN_FUTURE) {
-				out->end = at;
+	while (out->n < LINKS_MAX && copy_object(p, at, &c))
+		switch (kind_of(p, types, word_at(&c, p->layout.object.type))) {
+		case CHAIN_WRAPPER:
+			if (wrapped) /* nothing wraps a wrapper, but for garbage */
 				return;
-			}
-			/* Nothing wraps a wrapper without end, but garbage may. */
-			if (kind_of(p, types, at) != CHAIN_GENERATOR)
+			wrapped = true;
+			at = word_at(&c, WRAPPED);
+			break;
+		case CHAIN_GENERATOR:
+			wrapped = false;
+			if (!read_link(p, &c, &out->items[out->n]))
 				return;
-		} else if (kind != CHAIN_GENERATOR) {
-			return;
+			at = out->items[out->n++].target;
+			break;
+		case CHAIN_FUTURE: out->end = word_at(&c, WRAPPED); return;
+		case CHAIN_TASK:
+		case CHAIN_OTHER: return;
 		}
-		if (!read_link(p, at, k))
-			return;
-		out->n++;
-		at = k->target = waits(p, k) ? top_value(p, k) : 0;
-	}
 }
 
 static bool same(const struct links *a, const struct links *b)
