@@ -4,10 +4,10 @@
  * layouts that are data (layout.h) and are checked against the process before they are used; 3.13
  * and later by the offsets that the interpreter itself publishes (_Py_DebugOffsets).
  *
- * A stack is kept only if it is proven to have existed: the thread's state, the pointer to its
- * frame and every frame are read twice within one system call, and the stack is what both copies
- * agree on (the innermost frame's own instruction and values aside, which move all the time). What
- * differs is read again, and after PYTHON_TRIES rejected.
+ * A stack is kept only if it is proven to have existed: by what its frames say of themselves, read
+ * in one go (3.11 to 3.13), or by copies, read one after the other within one system call, that
+ * agree (stack.h has both, and their limits). What cannot be proven is read again, and after
+ * PYTHON_TRIES rejected.
  *
  * One thread at a time uses a `struct python`.
  */

@@ -6,19 +6,39 @@
  * a generator, on the C stack, on the heap. The set follows from what was walked, not from what a
  * version is thought to keep where; so data stacks of several chunks need no code of their own.
  *
- * How a stack is proven. All regions are read once (copy A) and then once more (copy B), in this
- * order, by one process_vm_readv where they fit. Each word that a stack rests on (the state's
- * pointer, each frame's code, predecessor, owner, and the instruction of all but the innermost) has
- * to be the same in both. A word that did not change between its two reads had its value at every
- * moment from the last read of A to the first of B; so all of them had theirs together, in one
- * moment between the copies: the stack existed then.
+ * How a stack is proven. The plain way, the same twice in a row, is no proof against a program that
+ * goes in circles faster than it is read: a leaf of 50 ns comes back to the same place before the
+ * second look (measured: one of 100 to 300 stacks never was), and what is kept is what stays
+ * longest, so shares are wrong too. So:
  *
- * Its limits. (1) A word may have changed and changed back between its reads; for a stack that
- * never was, copy A must have caught two words on different sides of a change, and copy B the same
- * two words again in the same way, within a microsecond. bench/profile.py counts how often that
- * happens. (2) The interpreter writes a new frame before it makes it current, but a compiler may
- * order plain stores as it likes: a thread that the kernel stops just then is seen as it is. (3)
- * The innermost frame's instruction is that of copy A: in the same frame, a moment before.
+ * By the frames' own word, 3.11 to 3.13 (stack_walk.c, prove_by_tops()). stacktop of a frame is −1
+ * while it runs, or has called C, and the height of its stack of values while it waits for a Python
+ * frame that it called, is suspended or has ended. A data stack is copied from its outer end
+ * inward, without a gap, at some 10 ns a frame. The innermost frame must say that it runs: so it is
+ * one that lived when it was read. Each one outside of it must say that it waits: and between the
+ * reading of two neighbours there is no time for a return and a call, 20 to 40 ns. So none of them
+ * can be of another call than its neighbour. If the state's pointer, read some 200 ns earlier or
+ * later, is to a frame that has ended meanwhile, the frame that runs is the stack's end; nothing
+ * has to be the same for long, so nothing that is short is left out. A read that took longer than
+ * such reads do was interrupted, and is done again. One copy suffices.
+ *
+ * By copies that agree. Where a chain leaves the region that its innermost frame lies in (a second
+ * chunk of the data stack, a generator, a call by way of C), everything from the last frame within
+ * it outward has to be the same in two copies, with generators in STACK_COPIES. Up to 3.10 and
+ * from 3.14 on, where frames do not say whether they run, the whole chain, the state's pointer
+ * included, in two copies (up to 3.10 each frame has to say that it executes as well); so, too,
+ * where no frame runs, because the thread is between two of them, for several tries: then the
+ * innermost instruction must not move either. All copies are read by one system call where they
+ * fit, one whole copy after the other: a word that did not change between two reads had its value
+ * in between, so all of them had theirs together, in the moment between the copies.
+ *
+ * Limits. (1) A word that changed and changed back between its copies is taken for one that did
+ * not: generators and coroutines that are made, run and dropped within a microsecond, at the same
+ * addresses, and lines of callers up to 3.10. bench/profile.py counts these. (2) Where copies have
+ * to agree, what lasts less than a read (1 to 2 µs) is seen more rarely than it should. (3) The
+ * interpreter writes a new frame before it makes it current, but a compiler may order plain stores
+ * as it likes. (4) A code object that is freed, with another one put in its place, is noticed
+ * within CODE_FRESH_NS.
  */
 #ifndef CULPRIT_PYREMOTE_STACK_H
 #define CULPRIT_PYREMOTE_STACK_H
@@ -82,7 +102,8 @@ struct python_thread_work {
 enum stack_walk {
 	WALK_WHOLE,          /* both copies have the same stack */
 	WALK_TORN,           /* not to be proven */
-	WALK_LOOSE,          /* not by one copy: both are needed */
+	WALK_LOOSE,          /* not by one copy: two are needed */
+	WALK_LOOSER,         /* nor by two: STACK_COPIES */
 	WALK_MISSING,        /* it goes on at *missing, where no region is */
 	WALK_MISSING_CFRAME, /* the same, and there is the C frame */
 };

@@ -166,6 +166,19 @@ static struct stack_raw *collect(
 	return raw;
 }
 
+/* A generator that has yielded has no predecessor any more; it may still be the current frame for a
+ * moment. From 3.12 on the outermost frame is the interpreter's mark. */
+static bool ends_well(const struct look *k)
+{
+	const struct stack_raw *last = k->raws->items + k->raws->n;
+
+	if (k->raws->n == 0 || k->l->frames == FRAMES_HEAP)
+		return true;
+	last--;
+	return k->l->frame.entry == NO_FIELD ? (last->flags & RAW_SHIM) != 0
+					     : !(last->flags & RAW_GENERATOR);
+}
+
 static enum stack_walk walk_frames(const struct look *k, uint64_t address, uint64_t *missing)
 {
 	size_t hint = 0;
@@ -180,9 +193,7 @@ static enum stack_walk walk_frames(const struct look *k, uint64_t address, uint6
 		}
 		address = *missing;
 	}
-	if (k->raws->n && k->l->frame.entry == NO_FIELD)
-		k->raws->items[k->raws->n - 1].flags |= RAW_ENTRY;
-	return WALK_WHOLE;
+	return ends_well(k) ? WALK_WHOLE : WALK_TORN;
 }
 
 /* ---- proving, by two copies ---- */
@@ -270,7 +281,7 @@ static enum stack_walk prove_by_copies(const struct look *k)
 	size_t may_move = stack_tops_tell(k->l) ? 0 : innermost_of(k->raws) + 1;
 
 	if (k->t->work->copies == 1)
-		return WALK_LOOSE;
+		return WALK_LOOSER;
 	return state_agrees(k) && all_execute(k) && agree(k, 0, may_move) ? WALK_WHOLE : WALK_TORN;
 }
 
@@ -307,6 +318,7 @@ static enum stack_walk prove_by_tops(const struct look *k)
 		return WALK_TORN;
 
 	size_t innermost = innermost_of(raws), loose = raws->n;
+	bool of_heap = innermost < raws->n && raws->items[innermost].flags & RAW_GENERATOR;
 
 	for (size_t i = innermost + 1; i < raws->n; i++) {
 		const struct stack_raw *inner = &raws->items[i - 1], *raw = &raws->items[i];
@@ -315,6 +327,7 @@ static enum stack_walk prove_by_tops(const struct look *k)
 			raw->top < 0)
 			return WALK_TORN;
 		/* The outermost mark says nothing: it is always there. */
+		of_heap = of_heap || raw->flags & RAW_GENERATOR;
 		if (loose == raws->n && raw->region != inner->region &&
 			!(raw->flags & RAW_SHIM && i + 1 == raws->n))
 			loose = i - 1;
@@ -322,7 +335,7 @@ static enum stack_walk prove_by_tops(const struct look *k)
 	if (loose == raws->n)
 		return WALK_WHOLE;
 	if (k->t->work->copies == 1)
-		return WALK_LOOSE;
+		return of_heap ? WALK_LOOSER : WALK_LOOSE;
 	return agree(k, loose, innermost + 1) ? WALK_WHOLE : WALK_TORN;
 }
 

@@ -165,7 +165,8 @@ static void thread_take(struct python *p, struct python_thread *t, const uint8_t
 		tw->sweep = w->number;
 		return;
 	case WALK_TORN: break;
-	case WALK_LOOSE: tw->copies = STACK_COPIES; break;
+	case WALK_LOOSE: tw->copies = 2; break;
+	case WALK_LOOSER: tw->copies = STACK_COPIES; break;
 	case WALK_MISSING:
 	case WALK_MISSING_CFRAME: stack_extend(p, &w->scratch, t, walk, missing); break;
 	}
@@ -237,7 +238,7 @@ static size_t batch_read(struct python *p, size_t from, enum roots roots, bool *
 			return from + 1;
 		}
 		whole -= pieces;
-		if (quick || t->work->copies > 1)
+		if (quick || !stack_tops_tell(&p->layout))
 			thread_take(p, t, at);
 		else
 			leave(w, t->work);
