@@ -5,7 +5,6 @@ import glob
 import importlib.util
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -85,6 +84,8 @@ def minor(python):
 
 
 def pythons():
+    if "CULPRIT_SANITIZED" in os.environ:  # for culprit they are alike
+        return [PYTHON]
     given = os.environ.get("CULPRIT_PYTHONS")
     more = given.split(":") if given else glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"))
     return [PYTHON, *sorted(p for p in more if os.access(p, os.X_OK) and minor(p) >= 8)]

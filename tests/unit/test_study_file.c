@@ -243,6 +243,8 @@ static const struct {
 	{LOAD "factors: {clients: {values: [few, many], lever: load, option: connections}}\n",
 		"'few' is not a whole number"},
 	{LOAD FACTORS "design: {confirm: 2}\n", "s.yaml:3: confirm: 2 pairs say nothing"},
+	{LOAD FACTORS "profile: yes\n", "s.yaml:3: profile: 'yes' is neither true nor false"},
+	{LOAD FACTORS "profile: true\n", "s.yaml:3: profile: true needs service: command"},
 	{LOAD "factors:\n  a: {range: [1, 2], lever: proxy, listen: 1, upstream: 2}\n  b: {range: "
 	      "[1, "
 	      "2], lever: proxy, listen: 1, upstream: 3, shape: jitter}\n",
