@@ -45,6 +45,7 @@ static enum chain_kind kind_of_name(const char *name)
 		{"anext_awaitable", CHAIN_WRAPPER},
 		{"_asyncio.FutureIter", CHAIN_FUTURE},
 		{"_asyncio.Task", CHAIN_TASK},
+		{"_GatheringFuture", CHAIN_GATHER},
 	};
 
 	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++)
@@ -91,13 +92,19 @@ static enum chain_kind kind_of(struct python *p, struct chain_types *types, uint
 	return kind;
 }
 
-bool chain_is_task(struct python *p, struct chain_types *types, uint64_t object)
+enum chain_kind chain_kind(struct python *p, struct chain_types *types, uint64_t object)
 {
 	uint64_t type;
 
 	return object && object % 8 == 0 &&
-	       python_read_word(p, object + p->layout.object.type, &type) &&
-	       kind_of(p, types, type) == CHAIN_TASK;
+			       python_read_word(p, object + p->layout.object.type, &type)
+		       ? kind_of(p, types, type)
+		       : CHAIN_OTHER;
+}
+
+bool chain_is_task(struct python *p, struct chain_types *types, uint64_t object)
+{
+	return chain_kind(p, types, object) == CHAIN_TASK;
 }
 
 /* ---- frames ---- */
@@ -259,6 +266,7 @@ static void look(struct python *p, struct chain_types *types, uint64_t at, struc
 			break;
 		case CHAIN_FUTURE: out->end = word_at(&c, WRAPPED); return;
 		case CHAIN_TASK:
+		case CHAIN_GATHER:
 		case CHAIN_OTHER: return;
 		}
 }

@@ -12,6 +12,7 @@ enum chain_kind {
 	CHAIN_WRAPPER,   /* stands for another: coroutine_wrapper, asend, anext */
 	CHAIN_FUTURE,    /* FutureIter: of a future */
 	CHAIN_TASK,
+	CHAIN_GATHER, /* asyncio.gather()'s future */
 };
 
 struct chain_types {
@@ -22,6 +23,8 @@ struct chain_types {
 	size_t n;
 };
 
+/* What kind of object it is: one read. */
+enum chain_kind chain_kind(struct python *p, struct chain_types *types, uint64_t object);
 bool chain_is_task(struct python *p, struct chain_types *types, uint64_t object);
 /* The address of a coroutine's frame; 0: it has none. */
 uint64_t chain_frame(struct python *p, uint64_t coroutine);

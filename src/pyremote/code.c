@@ -203,7 +203,8 @@ static bool equal(const struct entry *a, const struct entry *b)
 static bool is_code(struct python *p, uint64_t address, const struct mark *mark)
 {
 	/* Known from the attach, unless nothing ran then. */
-	if (!p->code_type && python_is_a(p, address, "code"))
+	if (!p->code_type && python_is_a(p, address, "code") && python_is_a(p, mark->name, "str") &&
+		python_read_word(p, mark->name + p->layout.object.type, &p->text_type))
 		p->code_type = mark->type;
 	return p->code_type && mark->type == p->code_type;
 }

@@ -98,21 +98,19 @@ static void read_name(struct python *p, uint64_t task, char out[NAME_BYTES])
 	if (!python_read_word(p, task + p->layout.task.name, &name) || !name)
 		return;
 	/* From 3.13 on a number until somebody asks for the name. */
-	if (python_is_a(p, name, "int") && object_int(p, name, &n))
+	if (!python_read_text(p, name, out, NAME_BYTES) && python_is_a(p, name, "int") &&
+		object_int(p, name, &n))
 		snprintf(out, NAME_BYTES, "Task-%llu", (unsigned long long)n);
-	else
-		python_read_text(p, name, out, NAME_BYTES);
 }
 
 /* The task that a future stands for: itself, or of a gather the first child that is not done. */
 static uint64_t task_behind(struct python *p, struct chain_types *types, uint64_t future)
 {
+	enum chain_kind kind = chain_kind(p, types, future);
 	uint64_t children, first, n, child;
 
-	if (!future || chain_is_task(p, types, future))
-		return future;
-	if (!python_is_a(p, future, "_GatheringFuture"))
-		return 0;
+	if (kind != CHAIN_GATHER)
+		return kind == CHAIN_TASK ? future : 0;
 	children = object_attribute(p, future, "_children");
 	if (!children || !python_is_a(p, children, "list") ||
 		!python_read_word(p, children + p->layout.object.size, &n) ||
