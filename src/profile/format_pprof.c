@@ -2,14 +2,13 @@
  * pprof's protobuf, gzipped. Messages are encoded by protobuf-c from pprof.proto; samples one by
  * one, each as it stands, so that memory is a sample's and not the profile's.
  */
+#include <profile/pprof.pb-c.h> /* made by protoc-c */
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include <stdlib.h>
-
 #include "base/mem.h"
 #include "profile/format.h"
-#include "profile/pprof.pb-c.h"
 #include "profile/table.h"
 
 /* Into a growing text, as protobuf-c wants it. */

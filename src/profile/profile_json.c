@@ -225,7 +225,7 @@ static int cell_text(const struct table_reader *t, size_t c, size_t row, const c
 /* A column of sums, each and together within what a signed number holds. */
 static int cell_sum(const struct table_reader *t, size_t c, size_t row, uint64_t *sum, uint64_t *to)
 {
-	int64_t value;
+	int64_t value = 0;
 	int rc = cell(t, c, row, 0, INT64_MAX, &value);
 
 	if (rc)
@@ -244,8 +244,8 @@ static int read_functions(struct profile *p, const json_t *json, struct err *err
 	int rc = table_open(&t, json, "functions", keys, PROFILE_MAX_FUNCTIONS, err);
 
 	for (size_t i = 0; !rc && i < t.n; i++) {
-		const char *word, *name, *file;
-		int64_t line;
+		const char *word = "", *name = "", *file = "";
+		int64_t line = 0;
 		int kind = 0;
 
 		if ((rc = cell(&t, 0, i, 0, INT_MAX, &line)) || (rc = cell_text(&t, 1, i, &word)) ||
@@ -271,7 +271,7 @@ static int read_nodes(struct profile *p, const json_t *json, struct err *err)
 	int rc = table_open(&t, json, "nodes", keys, PROFILE_MAX_NODES, err);
 
 	for (size_t i = 0; !rc && i < t.n; i++) {
-		int64_t parent, function, line;
+		int64_t parent = 0, function = 0, line = 0;
 
 		if ((rc = cell(&t, 0, i, 0, i ? (int64_t)i - 1 : 0, &parent)) ||
 			(rc = cell(&t, 1, i, i > 0, i ? (int64_t)p->n_functions - 1 : 0,
@@ -295,7 +295,7 @@ static int read_self(struct profile *p, const json_t *json, struct err *err)
 
 	for (size_t i = 0; !rc && i < t.n; i++) {
 		struct profile_weight *w;
-		int64_t node;
+		int64_t node = 0;
 
 		if ((rc = cell(&t, 0, i, least, (int64_t)p->n_nodes - 1, &node)))
 			return rc;
@@ -316,7 +316,7 @@ static int read_moments(struct profile *p, const json_t *json, struct err *err)
 	const json_t *least = json_object_get(json_object_get(json, "moments"), "least_ns");
 	struct table_reader t;
 	uint64_t sum = 0;
-	int64_t start = 0, thread, node;
+	int64_t start = 0, thread = 0, node = 0;
 	int rc = table_open(&t, json, "moments", keys, PROFILE_MAX_MOMENTS, err);
 
 	if (!rc && (!json_is_integer(least) || json_integer_value(least) < 0))
@@ -324,7 +324,7 @@ static int read_moments(struct profile *p, const json_t *json, struct err *err)
 	if (!rc)
 		p->moment_least_ns = (uint64_t)json_integer_value(least);
 	for (size_t i = 0; !rc && i < t.n; i++) {
-		uint64_t length;
+		uint64_t length = 0;
 
 		/* in order of their start */
 		if ((rc = cell(&t, 0, i, start, INT64_MAX, &start)) ||
@@ -349,7 +349,7 @@ static int read_slice_rows(
 
 	for (size_t i = 0; i < t->n; i++) {
 		struct profile_slice_row *row;
-		int64_t function, slice;
+		int64_t function = 0, slice = 0;
 
 		if ((rc = cell(t, 0, i, -2, (int64_t)p->n_functions - 1, &function)) ||
 			(rc = cell(t, 1, i, 0, (int64_t)n - 1, &slice)))

@@ -65,7 +65,8 @@ static void put(struct profile *p, const struct profile_moment *m)
 /* Doubles the least length and puts all moments again, until a quarter of the room is free. */
 static void coarsen(struct profile *p)
 {
-	while (p->n_moments > PROFILE_MAX_MOMENTS / 4 * 3 && p->moment_least_ns < UINT64_MAX / 4) {
+	while (p->n_moments > (size_t)PROFILE_MAX_MOMENTS / 4 * 3 &&
+		p->moment_least_ns < UINT64_MAX / 4) {
 		size_t n = p->n_moments;
 
 		p->moment_least_ns = p->moment_least_ns ? 2 * p->moment_least_ns : 1000;
@@ -151,7 +152,7 @@ static void halve(uint64_t *values)
 {
 	for (size_t i = 0; i < PROFILE_MAX_SLICES / 2; i++)
 		values[i] = profile_sum(values[2 * i], values[2 * i + 1]);
-	memset(values + PROFILE_MAX_SLICES / 2, 0, PROFILE_MAX_SLICES / 2 * sizeof(*values));
+	memset(values + PROFILE_MAX_SLICES / 2, 0, sizeof(*values) * PROFILE_MAX_SLICES / 2);
 }
 
 void profile_slices_step(struct profile *p, uint64_t samples)
