@@ -13,7 +13,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum { SERIES_MAX = 1000000, SERIES_NAME_MAX = 4096 };
+enum {
+	SERIES_MAX = 1000000,
+	SERIES_NAME_MAX = 4096,      /* bytes; longer names are cut */
+	SERIES_TIMES_MAX = 10000000, /* of a grid */
+};
 
 enum series_kind {
 	SERIES_GAUGE,
@@ -40,14 +44,21 @@ struct series_set {
 	size_t n_times;
 	struct series *items;
 	size_t n, cap;
-	double *memory; /* of all values, in one piece where they were made so; or NULL */
+	double *memory;      /* of all values, in one piece where they were made so; or NULL */
+	size_t mapped_bytes; /* of a mapping (a temporary file) that memory is; 0: from malloc() */
 	/* what was done, for the report */
 	size_t points_read, points_duplicate, points_unsorted, points_bad, gaps;
 	bool resampled;     /* steps differed, or did not fit the grid */
-	const char *source; /* file, URL, "run 7" */
+	const char *source; /* file, URL, "run 7"; the caller's */
+	struct str notes;   /* whole sentences, one a line: columns left out, a line that was cut, a
+			       clock that was put back; for the report */
 };
 
 void series_set_release(struct series_set *s);
+
+/* Adds a sentence to the notes. */
+void series_note(struct series_set *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The series with this name, or, where only one has it, whose name ends so ("/total"); SIZE_MAX and
  * ERR_USAGE with the nearest names. */
@@ -63,6 +74,8 @@ struct series_points {
 	size_t n, cap;
 };
 
+enum { ALIGN_VALUES_MAX = 1 << 29 }; /* of all series together: 4 GiB */
+
 struct align_options {
 	double step_s;       /* 0: the most frequent distance of the points of the most series */
 	double from_s, to_s; /* NaN: all */
@@ -74,17 +87,29 @@ struct align_options {
 };
 
 /* Puts them on one grid; counters become rates (a fall is a reset: the new value is what it has
- * grown by since). Sets constant, same_as, counts. The points are the caller's. */
+ * grown by since). Sets constant, same_as, counts. The points are the caller's. ERR_INPUT where all
+ * have one time, where there are none, and where the grid would be larger than SERIES_TIMES_MAX or
+ * ALIGN_VALUES_MAX. */
 int series_align(struct series_set *out, const struct series_points *points, size_t n,
 	const struct align_options *o, struct err *err);
 
-/* Marks what is constant, and what is equal to an earlier one. */
+/* Counts what is known; marks what is constant, and what is equal to an earlier one. */
 void series_mark(struct series_set *s);
+
+/* The same in two steps, for who has the values pass by one after the other: known and constant of
+ * one, and a number that equal values share; then same_as from all those numbers. */
+uint64_t series_mark_one(struct series *s, size_t n_times);
+void series_mark_same(struct series_set *s, const uint64_t *numbers);
 
 /* ---- families ---- */
 
-/* "NAME=REGEX" (PCRE2, anywhere in the name), the first that matches. Without any: what is before
- * the last '/' or ':' or '{' of a name where names have those, else one family. */
+/*
+ * "NAME=REGEX" (PCRE2, anywhere in the name), the first that matches; "" where none does. Without
+ * any rule, from the names: of "http_requests_total{…}" what is before the brace; of
+ * "apps/data:time" and "layer:SQL" what is behind the last or before the first colon, whichever
+ * makes fewer families; else what is before the last '/'. One family, "", where names have no such
+ * thing. ERR_USAGE names the rule.
+ */
 int series_families(
 	struct series_set *s, const char *const *rules, size_t n_rules, struct err *err);
 
