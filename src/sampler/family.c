@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -181,12 +182,16 @@ static void discover(struct sampler *s, uint64_t now)
 
 /* ---- who is gone ---- */
 
-/* True where this process has ended, or its number is another's now. A process that nobody waited
- * for yet has no memory to look at, but is there: its clock stands still. */
+/* True where this process has ended, or its number is another's now. Of a Python that is looked at
+ * the clock tells (.3 µs; its looks tell of an end before anybody waited for it); of others stat.
+ */
 static bool is_gone(const struct subject *j)
 {
 	struct process_ids ids;
+	struct timespec ignored;
 
+	if (j->kind == SUBJECT_PYTHON && !clock_gettime(j->clock, &ignored))
+		return false;
 	return !process_ids_read(j->pid, &ids) || ids.start_ticks != j->start_ticks;
 }
 

@@ -26,8 +26,8 @@ def cheap():
 def dear():
     spin(8)
 def main(seconds):
-    end = time.time() + seconds
-    while time.time() < end:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
         cheap()
         dear()
 print("begins", flush=True)
@@ -142,8 +142,8 @@ class Profile(harness.Case):
             version = subprocess.run([python, "-V"], capture_output=True, text=True).stdout.split()[1]
             self.assertEqual(result["about"]["python"], f"CPython {version}")
             total = self.functions(result)
-            # within four standard errors of a fifth, at some 50 calls of 10 ms that are independent
-            self.assertAlmostEqual(total["cheap"] / (total["cheap"] + total["dear"]), .2, delta=.08, msg=python)
+            # four standard errors of a fifth where 180 looks are independent; there are some 400
+            self.assertAlmostEqual(total["cheap"] / (total["cheap"] + total["dear"]), .2, delta=.12, msg=python)
             self.assertLess(result["about"]["rejected"], .02 * result["about"]["samples"] + 1, python)
 
     def test_other_forms(self):
