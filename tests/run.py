@@ -101,7 +101,7 @@ def run_units(build, count, wanted, at_once=1, only=None):
 PLAIN_ONLY = {
     "test_load_truth", "test_layers", "test_regimes", "test_hdr", "test_docs", "test_load_length", "test_tune",
     "test_rank", "test_settled", "test_study_regimes", "test_search", "test_workers", "test_rank_errors",
-    "test_profile_noise",
+    "test_profile_noise", "test_native_python",
     "test_layouts",
     "test_compare",
 }

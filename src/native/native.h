@@ -5,6 +5,18 @@
  * frame information (elfutils). A thread that sleeps is not stopped at all, only copied, and it is
  * seen whether it stayed asleep. A thread stopped by somebody else, or gone, is no stack.
  *
+ * Costs, measured on a KVM guest of 2 cores with Linux 6.18: from native_stop() to native_go() 50
+ * µs (p99 80) for a thread that runs, of which it loses 20; 13 to 16 µs for one that sleeps, which
+ * loses nothing; stop, 29 frames and their names together 55 to 60 µs of CPU time, once they were
+ * seen before. The first look at a process with debug information costs some 45 ms. On a machine
+ * whose cores are all taken a thread stops when it gets its turn, so native_stop() waits up to 100
+ * ms.
+ *
+ * What is not there: callers beyond a signal handler on a stack of its own; the innermost caller of
+ * a JIT's function that has just begun, when that has frame pointers only; with code compiled for
+ * frame pointers (Ubuntu 24.04, Fedora), where a sleeping thread has to be stopped for its
+ * registers, callers of calls that would notice (epoll_wait with a time limit): those are *cut.
+ *
  * ptrace belongs to a thread: all calls with one `struct native` come from one thread. Those of one
  * thread share what they know of files. Whoever
  * waits for children in the same process may see one of these stops there: WIFSTOPPED is no end.
@@ -50,7 +62,8 @@ struct native_symbol {
 	const char *module; /* file name of the executable, library or JIT map */
 	const char *file;   /* source, where debug information is at hand; else "" */
 	int line;
-	bool interpreter; /* CPython's evaluation loop: a Python frame stands here */
+	bool interpreter; /* CPython's evaluation loop: a Python frame stands here. Not known
+		where even its .dynsym is stripped */
 };
 /* Kept by `n`, the same for the same counter: from the symbol table, debug information, or
  * /tmp/perf-PID.map (in the process's own mount namespace) for what a JIT made. */

@@ -85,8 +85,7 @@ static bool mend_interrupted(pid_t tid, const raw_registers *raw)
 	if ((long long)raw->orig_rax < 0 || (long long)raw->rax != -EINTR ||
 		!breaks_off(raw->orig_rax))
 		return false;
-	ptrace(PTRACE_POKEUSER, tid, (void *)offsetof(struct user_regs_struct, rax),
-		(void *)-ERESTARTNOHAND);
+	ptrace(PTRACE_POKEUSER, tid, offsetof(struct user_regs_struct, rax), -(long)ERESTARTNOHAND);
 	return true;
 }
 
@@ -149,7 +148,7 @@ static void leave_for_later(struct native *n, pid_t tid)
 
 void trace_go(struct native *n, pid_t tid, int signal)
 {
-	if (ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)signal) && !is_over(n, tid))
+	if (ptrace(PTRACE_DETACH, tid, NULL, (long)signal) && !is_over(n, tid))
 		leave_for_later(n, tid);
 }
 
@@ -161,8 +160,7 @@ void native_tend(struct native *n)
 		pid_t tid = n->late[i];
 		int signal;
 
-		if (is_stopped(tid, &signal) &&
-			!ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)signal))
+		if (is_stopped(tid, &signal) && !ptrace(PTRACE_DETACH, tid, NULL, (long)signal))
 			continue;
 		if (!is_over(n, tid))
 			n->late[kept++] = tid;

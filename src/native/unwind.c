@@ -59,12 +59,46 @@ static bool follows_call(struct native *n, uint64_t pc)
 	return false;
 }
 
+/* What `python -X perf` puts around every function has neither rules nor a frame pointer, and is
+ * this to the byte: sub $8, %rsp; call *%rcx; add $8, %rsp; ret. */
+static bool is_trampoline(struct native *n, uint64_t pc)
+{
+	static const uint8_t CODE[] = {
+		0x48, 0x83, 0xec, 0x08, 0xff, 0xd1, 0x48, 0x83, 0xc4, 0x08, 0xc3};
+	uint8_t code[sizeof(CODE)];
+
+	return remote_read(n->pid, pc - 6, code, sizeof(code)) && !memcmp(code, CODE, sizeof(CODE));
+}
+
+static enum step step_out_of_trampoline(struct native *n, struct registers *r, uint64_t *frame)
+{
+	uint64_t sp = r->value[REG_SP];
+
+	if (!register_known(r, REG_SP) || !read_copied(n, sp + 8, &r->pc))
+		return STEP_FAILED;
+	*frame = sp + 16;
+	register_set(r, REG_SP, sp + 16);
+	return STEP_DONE;
+}
+
 static uint64_t plain_pc(uint64_t pc)
 {
 	return pc;
 }
 
 #else
+
+static bool is_trampoline(struct native *n, uint64_t pc)
+{
+	(void)n, (void)pc;
+	return false; /* it has a frame pointer */
+}
+
+static enum step step_out_of_trampoline(struct native *n, struct registers *r, uint64_t *frame)
+{
+	(void)n, (void)r, (void)frame;
+	return STEP_FAILED;
+}
 
 static bool follows_call(struct native *n, uint64_t pc)
 {
@@ -121,8 +155,14 @@ static bool go_out(
 	uint64_t lookup = *exact ? r->pc : r->pc - 1, frame = 0, sp = r->value[REG_SP];
 	const struct row *row = row_find(n, lookup);
 	bool signal = row && row_is_signal(row);
-	enum step s =
-		row ? row_step(row, r, &frame, read_copied, n) : step_by_pointer(n, r, &frame);
+	enum step s;
+
+	if (row)
+		s = row_step(row, r, &frame, read_copied, n);
+	else if (!*exact && is_trampoline(n, r->pc))
+		s = step_out_of_trampoline(n, r, &frame);
+	else
+		s = step_by_pointer(n, r, &frame);
 
 	if (s == STEP_END)
 		return false;

@@ -58,6 +58,7 @@ static const struct {
 	{"_PyEval_EvalCode", true},
 	{"PyEval_EvalCode", true},
 	{"PyEval_EvalFrame", true},
+	{"py_trampoline_evaluator", false},
 	/* running a program */
 	{"run_mod", false},
 	{"run_eval_code_obj", false},

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "native_target.h"
@@ -357,6 +359,103 @@ START_TEST(the_profiler_is_killed)
 }
 END_TEST
 
+/* ---- programs of others ---- */
+
+/* The only child of a process. */
+static pid_t only_child(pid_t pid)
+{
+	char path[64], text[64] = "";
+	int64_t child = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	for (int i = 0; i < 5000 && !child; i++) {
+		FILE *file = fopen(path, "r");
+		size_t len;
+
+		ck_assert_ptr_nonnull(file);
+		len = fread(text, 1, sizeof(text) - 1, file);
+		fclose(file);
+		text[len ? len - 1 : 0] = '\0'; /* a blank */
+		if (num_parse_int(text, 1, INT32_MAX, "child", &child, NULL))
+			child = 0;
+		clock_sleep_ns(NS_PER_MS);
+	}
+	ck_assert_int_gt(child, 0);
+	return (pid_t)child;
+}
+
+/* A server's worker that has nothing to do: `stack` is in that order in it, and whole. */
+static void check_server(const char *const *argv, const char *const *names)
+{
+	pid_t server = fork(), worker;
+	struct native *n;
+
+	if (!server) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	worker = only_child(server);
+	ck_assert(!native_attach(&n, worker, &err));
+	for (int i = 0; i < 200; i++, clock_sleep_ns(10 * NS_PER_MS)) {
+		stack_get(&stack, n, worker);
+		if (str_starts(stack_text(&stack, NULL), names[0]))
+			break;
+	}
+	ck_assert(!stack.cut);
+	for (size_t i = 0; *names; i++) {
+		ck_assert_msg(i < stack.n, "%s", stack_text(&stack, NULL));
+		if (!strcmp(stack.frames[i]->function, *names))
+			names++;
+	}
+	native_detach(n);
+	kill(server, SIGTERM);
+	ck_assert_int_eq(waitpid(server, NULL, 0), server);
+	kill(worker, SIGKILL);
+}
+
+START_TEST(nginx)
+{
+	static const char *const NAMES[] = {"epoll_wait", "ngx_process_events_and_timers",
+		"ngx_spawn_process", "ngx_master_process_cycle", "main", "_start", NULL};
+	char folder[] = "/tmp/culprit-nginx-XXXXXX", config[64], command[128];
+	const char *const argv[] = {
+		"/usr/sbin/nginx", "-p", folder, "-e", "/dev/null", "-c", config, NULL};
+	FILE *file;
+
+	if (access(argv[0], X_OK))
+		return;
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(config, sizeof(config), "%s/nginx.conf", folder);
+	file = fopen(config, "w");
+	ck_assert_ptr_nonnull(file);
+	fprintf(file,
+		"daemon off; worker_processes 1; pid %s/pid; events {}\n"
+		"http { access_log off; client_body_temp_path %s/b; proxy_temp_path %s/p;\n"
+		"fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;\n"
+		"server { listen unix:%s/socket; } }\n",
+		folder, folder, folder, folder, folder, folder, folder);
+	fclose(file);
+	check_server(argv, NAMES);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(the_lab)
+{
+	static const char *const NAMES[] = {
+		"epoll_pwait2", "worker_run", "master_run", "main", "_start", NULL};
+	const char *const argv[] = {
+		target_path("../../culprit"), "lab", "mixed", "-b", "127.0.0.1:0", "-w", "1", NULL};
+
+	if (!access(argv[0], X_OK))
+		check_server(argv, NAMES);
+}
+END_TEST
+
 /* ---- what cannot be looked at ---- */
 
 START_TEST(no_right)
@@ -437,8 +536,8 @@ int main(void)
 		calls_that_an_interrupt_breaks_off
 	};
 	const TTest *const of_one[] = {signals_while_it_is_stopped, stops_and_continues_at_random,
-		killed_while_it_is_stopped, another_one_s_child, the_profiler_is_killed, no_right,
-		not_there, no_descriptor_is_left};
+		killed_while_it_is_stopped, another_one_s_child, the_profiler_is_killed, nginx,
+		the_lab, no_right, not_there, no_descriptor_is_left};
 	SRunner *runner;
 	int failed;
 
