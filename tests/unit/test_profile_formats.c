@@ -110,9 +110,9 @@ START_TEST(others_read_a_deep_one)
 			: i == 1 ? "b"
 				 : "c",
 			"x.py", i);
-	for (int d = 0; d < 5000; d++) {
+	for (int d = 0; d < 2500; d++) {
 		at = profile_node(p, at, f[d % 7 % 3], d % 11 + 1);
-		if (d % 50 == 0 || d == 997 || d == 998)
+		if (d % 200 == 0 || d == 997 || d == 998)
 			profile_add(p, at, &(struct profile_weight){1, 100001, 50, 7});
 	}
 	must_be_read("deep", p);

@@ -112,7 +112,7 @@ static int count_found(const struct program *g, int n, double hz, double seconds
 static const struct {
 	int program;
 	double hz, seconds, power;
-} CHANGES[] = {{0, 1000, 60, 0}, {0, 1000, 240, .9}, {1, 100, 60, 0}, {1, 100, 300, .9}};
+} CHANGES[] = {{0, 1000, 60, 0}, {0, 1000, 240, .95}, {1, 100, 60, 0}, {1, 100, 300, .85}};
 enum { N_CHANGES = sizeof(CHANGES) / sizeof(CHANGES[0]) };
 
 START_TEST(a_change_is_found)
