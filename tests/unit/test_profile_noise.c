@@ -22,14 +22,10 @@ static const struct program PROGRAMS[] = {{"short calls", 40, 1, .2, 1, .5, fals
 	{"many functions", 200, 2, 5, 1, 1.2, true}, {"equal calls", 10, 1, 20, 0, 0, false},
 	{"calls of a second", 8, 1, 200, .5, .5, false},
 	{"calls of seconds", 8, 1, 1000, .5, .5, false}};
-enum { N_PROGRAMS = sizeof(PROGRAMS) / sizeof(PROGRAMS[0]), CALLS_OF_SECONDS = 6 };
+enum { N_PROGRAMS = sizeof(PROGRAMS) / sizeof(PROGRAMS[0]) };
 
-/* Of pairs that are said to differ. In the last one a call takes up to half of the profile: from
- * two or three calls nobody can know how they vary. */
-static double alarm_rate(int program)
-{
-	return program == CALLS_OF_SECONDS ? .1 : .05;
-}
+/* The method was made while looking at seeds below 20,000; these are others. */
+enum { SEEDS = 1000000 };
 
 static int pairs(int n)
 {
@@ -50,15 +46,14 @@ static bool says_real(const struct profile_diff *d, const char *name)
 }
 
 /* Pairs of profiles of one program: any function named is a false alarm. */
-static void count_alarms(int program, int n, enum profile_clock clock)
+static void count_alarms(const struct program *g, int n, enum profile_clock clock)
 {
-	const struct program *g = &PROGRAMS[program];
 	int alarms = 0;
 
 	for (int i = 0; i < n; i++) {
-		struct profile *a = program_profile(g, 2 * (uint64_t)i, 1000, 20, -1, 1),
-			       *b = program_profile(
-				       g, 2 * (uint64_t)i + 1, 1000, 10 + i % 3 * 10, -1, 1);
+		struct profile *a = program_profile(g, SEEDS + 2 * (uint64_t)i, 1000, 20, -1, 1),
+			       *b = program_profile(g, SEEDS + 2 * (uint64_t)i + 1, 1000,
+				       10 + i % 3 * 10, -1, 1);
 		struct profile_diff d;
 
 		profile_diff_make(&d, a, b, clock);
@@ -71,14 +66,14 @@ static void count_alarms(int program, int n, enum profile_clock clock)
 	printf("%-17s %-5s %4d of %d pairs of the same program said to differ\n", g->name,
 		PROFILE_CLOCK_WORDS[clock], alarms, n);
 	fflush(stdout);
-	ck_assert_double_le(alarms, above(alarm_rate(program), n));
+	ck_assert_double_le(alarms, above(.05, n));
 }
 
 START_TEST(same_program_is_the_same)
 {
-	count_alarms(_i, pairs(40), PROFILE_CLOCK_WALL);
+	count_alarms(&PROGRAMS[_i], pairs(40), PROFILE_CLOCK_WALL);
 	if (PROGRAMS[_i].waits)
-		count_alarms(_i, pairs(40), PROFILE_CLOCK_CPU);
+		count_alarms(&PROGRAMS[_i], pairs(40), PROFILE_CLOCK_CPU);
 }
 END_TEST
 
@@ -90,7 +85,7 @@ static int count_found(const struct program *g, int n, double hz, double seconds
 	int found = 0;
 
 	for (int i = 0; i < n; i++) {
-		uint64_t seed = 5000 + 2 * (uint64_t)i;
+		uint64_t seed = SEEDS + 5000 + 2 * (uint64_t)i;
 		struct profile *a = program_profile(g, seed, hz, seconds, -1, 1),
 			       *b = program_profile(g, seed + 1, hz, seconds, CHANGED, 1.1);
 		struct profile_diff d;
@@ -138,7 +133,7 @@ START_TEST(intervals_hold_the_truth)
 	int n = pairs(40), held = 0, all = 0, naive = 0;
 
 	for (int i = 0; i < n; i++) {
-		struct profile *p = program_profile(g, 9000 + (uint64_t)i, 1000, 20, -1, 1);
+		struct profile *p = program_profile(g, SEEDS + 9000 + (uint64_t)i, 1000, 20, -1, 1);
 		size_t n_rows;
 		struct view_row *rows = view_functions(p, PROFILE_CLOCK_WALL, &n_rows);
 		double whole = 0;
