@@ -161,12 +161,15 @@ bool look_begin_thread(struct sampler *s, struct subject *j, struct known_thread
 void look_base(
 	struct sampler *s, struct subject *j, struct known_thread *k, struct python_thread *t)
 {
-	const char *task = s->spec.tasks ? python_running_task(j->python, t) : "";
+	const char *running = s->spec.tasks ? python_running_task(j->python, t) : "";
+	char task[sizeof(k->task)] = "";
 	uint32_t base = k->node;
 
+	if (*running)
+		look_task_name(task, sizeof(task), running, t->frames, t->n_frames);
 	if (!strcmp(task, k->task))
 		return;
-	snprintf(k->task, sizeof(k->task), "%s", task);
+	memcpy(k->task, task, sizeof(task));
 	if (*task)
 		base = look_task_node(s, j, k->node, task);
 	if (base != k->base)

@@ -88,7 +88,7 @@ struct known_thread {
 	uint32_t node;      /* PROFILE_THREAD */
 	uint32_t base;      /* below which its frames are: its own, or its task's */
 	uint32_t innermost; /* where it was seen last */
-	char task[64];
+	char task[96];
 	struct known_frame *frames; /* outermost first: the last stack */
 	size_t n_frames, cap_frames;
 };
@@ -130,7 +130,7 @@ struct subject {
 	size_t n_others, cap_others;
 	uint64_t others_ns;
 	/* asyncio */
-	uint64_t tasks_ns;
+	uint64_t tasks_ns, tasks_every_ns;
 	size_t n_task_names;
 	struct err err; /* why it cannot be read */
 };
@@ -234,6 +234,10 @@ uint32_t look_stack(struct sampler *s, struct subject *j, struct known_thread *k
 /* look_native.c */
 void look_native(struct sampler *s, struct subject *j, uint64_t now);
 /* look_tasks.c */
+/* What a task is called: its name, or, where that is a number that asyncio gave, "tasks of
+ * handler", by the outermost coroutine of its frames (innermost first). */
+void look_task_name(
+	char *out, size_t size, const char *name, const struct python_frame *frames, size_t n);
 uint32_t look_task_node(struct sampler *s, struct subject *j, uint32_t parent, const char *name);
 void look_tasks(struct sampler *s, struct subject *j, uint64_t now);
 

@@ -73,6 +73,7 @@ async def works():
         await asyncio.sleep(0)
 async def main():
     t = asyncio.create_task(waits(), name="patient")
+    u = [asyncio.create_task(waits()) for i in range(20)]
     await asyncio.create_task(works(), name="busy")
 asyncio.run(main())
 """
@@ -185,6 +186,9 @@ class Profile(harness.Case):
         self.write("tasks.py", TASKS)
         done = self.profile("--tasks", "--clock", "wall", "--all", "--", PYTHON, "tasks.py")
         self.assertIn("works", done.stdout)
+        self.assertRegex(done.stdout, r"patient \(waiting\)\n.*waits ")
+        self.assertRegex(done.stdout, r"tasks of waits \(waiting\)\n.*waits ")
+        self.assertRegex(done.stdout, r" busy\n")
 
     def test_machine_code(self):
         code = "import hashlib\nfor i in range(4): hashlib.sha256(bytes(60000000)).digest()"
