@@ -161,6 +161,9 @@ def rates(a):
     print(f"{'Python':9} {'what':28} {'CPU of the reader':24} {'rejected':>8}")
     cases = [("10 kHz, one thread", WORK, "50", 10000), ("1 kHz, 64 threads compute", THREADS, "compute", 1000),
              ("1 kHz, 64 threads sleep", THREADS, "sleep", 1000)]
+    for hz in (10000, 1000):
+        alone = [drive(0, a.seconds, hz) for _ in range(a.rounds)]
+        print(f"{'-':9} {f'{hz // 1000} kHz, the timer alone':28} {spread([k['cpu'] / k['wall'] * 100 for k in alone], 1)} %")
     for version, python in a.pythons:
         for what, source, argument, hz in cases:
             with program(python, "-c", source, argument) as (process, _):

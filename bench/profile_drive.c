@@ -4,8 +4,9 @@
  *
  *     profile_drive PID SECONDS [HZ [DEPTH TO_A TO_C DEEPER]]
  *
- * HZ 0: as fast as it goes. With the lines of tests/data/hot_pairs.py each stack is judged; judging
- * costs CPU, so such a run is not one for speed.
+ * HZ 0: as fast as it goes. PID 0: looks at nothing, for the cost of the timer alone. With the
+ * lines of tests/data/hot_pairs.py each stack is judged; judging costs CPU, so such a run is not
+ * one for speed.
  *
  * One line: sweeps, stacks (valid ones, unchanged ones included), unchanged, empty, rejected,
  * retries, impossible, CPU seconds, wall seconds, frames, and the largest memory in kB at half time
@@ -88,8 +89,10 @@ int main(int argc, char **argv)
 			.to_c = (int)strtol(argv[6], NULL, 10),
 			.deeper = (int)strtol(argv[7], NULL, 10),
 		};
-	if (python_attach(&p, (pid_t)strtol(argv[1], NULL, 10), &err) != PYTHON_OK ||
-		python_sweep_all(p, &sweep, &err) != PYTHON_OK) {
+	pid_t pid = (pid_t)strtol(argv[1], NULL, 10);
+
+	if (pid && (python_attach(&p, pid, &err) != PYTHON_OK ||
+			   python_sweep_all(p, &sweep, &err) != PYTHON_OK)) {
 		fprintf(stderr, "profile_drive: %s\n", err.text);
 		python_detach(p);
 		return 1;
@@ -111,10 +114,11 @@ int main(int argc, char **argv)
 
 			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 		}
-		why = python_sweep_all(p, &sweep, &err);
+		why = pid ? python_sweep_all(p, &sweep, &err) : PYTHON_OK;
 		if (why != PYTHON_OK)
 			break;
-		count(&c, sweep, &h);
+		if (pid)
+			count(&c, sweep, &h);
 		if (c.sweeps % 64 == 0 || hz > 0)
 			now = clock_now_ns();
 		if (!half_kb && now - begin > (end - begin) / 2)

@@ -84,7 +84,7 @@ bool stack_tops_tell(const struct layout *l)
 uint32_t stack_frame_bytes(const struct layout *l)
 {
 	uint16_t fields[] = {l->frame.previous, l->frame.code, l->frame.instruction, l->frame.owner,
-		l->frame.entry, l->frame.state, l->frame.top};
+		l->frame.entry, l->frame.state, l->frame.top, l->frame.generator};
 	uint32_t end = 0;
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -118,6 +118,9 @@ uint64_t stack_raw_read(const struct layout *l, const uint8_t *at, struct stack_
 			     : owner == OWNER_GENERATOR ? RAW_GENERATOR
 							: 0;
 	}
+	if (l->frames == FRAMES_HEAP && l->frame.generator != NO_FIELD &&
+		u64_at(at + l->frame.generator))
+		raw->flags |= RAW_GENERATOR;
 	if (l->frames == FRAMES_HEAP || (l->frame.entry != NO_FIELD && at[l->frame.entry]))
 		raw->flags |= RAW_ENTRY;
 	return u64_at(at + l->frame.previous);
@@ -172,11 +175,12 @@ static bool ends_well(const struct look *k)
 {
 	const struct stack_raw *last = k->raws->items + k->raws->n;
 
-	if (k->raws->n == 0 || k->l->frames == FRAMES_HEAP)
+	if (k->raws->n == 0)
 		return true;
 	last--;
-	return k->l->frame.entry == NO_FIELD ? (last->flags & RAW_SHIM) != 0
-					     : !(last->flags & RAW_GENERATOR);
+	if (k->l->frames != FRAMES_HEAP && k->l->frame.entry == NO_FIELD)
+		return last->flags & RAW_SHIM;
+	return !(last->flags & RAW_GENERATOR);
 }
 
 static enum stack_walk walk_frames(const struct look *k, uint64_t address, uint64_t *missing)

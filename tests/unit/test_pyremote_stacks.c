@@ -277,6 +277,19 @@ START_TEST(test_hot_500)
 }
 END_TEST
 
+/* Their frames lie on the heap, where one call's memory is the next one's. */
+START_TEST(test_hot_generators)
+{
+	check_hot("generators", "50", 600);
+}
+END_TEST
+
+START_TEST(test_hot_coroutines)
+{
+	check_hot("coroutines", "50", 600);
+}
+END_TEST
+
 /* ---- many threads, deep ones, short ones ---- */
 
 START_TEST(test_threads_500)
@@ -562,5 +575,6 @@ START_TEST(test_execs)
 }
 END_TEST
 
-UNIT_MAIN("pyremote_stacks", test_shapes, test_marks, test_hot_50, test_hot_500, test_threads_500,
-	test_deep, test_churn, test_holder, test_unchanged, test_exits, test_killed, test_execs)
+UNIT_MAIN("pyremote_stacks", test_shapes, test_marks, test_hot_50, test_hot_500,
+	test_hot_generators, test_hot_coroutines, test_threads_500, test_deep, test_churn,
+	test_holder, test_unchanged, test_exits, test_killed, test_execs)
