@@ -370,10 +370,8 @@ static void print_result(const struct job *job, const struct load_report *l)
 	case CLI_CSV: load_to_csv(&text, &job->result); break;
 	case CLI_TEXT:
 		report_load(&text, &job->cli->out, l);
-		if (job->profile) {
-			str_add_char(&text, '\n');
+		if (job->profile)
 			stored_profile_tables(&text, &job->cli->out, job->profile, job->profiled.p);
-		}
 		break;
 	}
 	cli_print(str_text(&text));
@@ -383,6 +381,7 @@ static void print_result(const struct job *job, const struct load_report *l)
 static int write_html(const struct job *job, const struct load_report *l, struct err *err)
 {
 	struct str page = STR_INIT, title = STR_INIT;
+	struct profile_report profile;
 	struct run described;
 	int rc;
 
@@ -391,7 +390,9 @@ static int write_html(const struct job *job, const struct load_report *l, struct
 	title_of(&title, l->spec);
 	cli_describe_run(job->cli, &described, "load", title.p);
 	described.id = job->id;
-	stored_load_page(&described, l, &page);
+	if (job->profile)
+		profile = stored_profile_beside(job->profiled.p, job->profile);
+	stored_load_page(&described, l, job->profile ? &profile : NULL, &page);
 	rc = file_write(options.html, page.p, page.len, err);
 	if (!rc && cli_format(&options.format) == CLI_TEXT)
 		cli_note("the report is %s", options.html);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/profile_sources.h"
 #include "cli/stored_load.h"
 #include "cli/stored_recording.h"
 #include "study/study.h"
@@ -333,9 +334,12 @@ static int tune_html(const struct stored *s, struct str *out, struct err *err)
 	return rc;
 }
 
-void stored_load_page(const struct run *run, const struct load_report *l, struct str *out)
+void stored_load_page(const struct run *run, const struct load_report *l,
+	const struct profile_report *profile, struct str *out)
 {
 	char started[CLOCK_TEXT];
+	struct profile_sources sources;
+	struct report_profile_page with;
 	struct report_load_page page = {
 		.title = run->title,
 		.command = run->command,
@@ -345,7 +349,13 @@ void stored_load_page(const struct run *run, const struct load_report *l, struct
 		.load = *l,
 	};
 
+	if (profile) {
+		with = stored_profile_describe(run, profile, &sources);
+		page.profile = &with;
+	}
 	report_load_html(out, &page);
+	if (profile)
+		profile_sources_release(&sources);
 }
 
 static int load_html(const struct stored *s, struct str *out, struct err *err)
@@ -353,8 +363,17 @@ static int load_html(const struct stored *s, struct str *out, struct err *err)
 	struct stored_load load;
 	int rc = stored_load_read(&load, s->run.result, err);
 
+	struct profile_report profile;
+	struct profile *p = NULL;
+
+	if (!rc && json_object_get(s->run.result, "profile"))
+		rc = stored_profile_read(s->store, s->run.id, STORED_PROFILE, &p, err);
+	if (p)
+		profile = stored_profile_beside(
+			json_text_at(json_object_get(s->run.result, "profile"), "what"), p);
 	if (!rc)
-		stored_load_page(&s->run, &load.report, out);
+		stored_load_page(&s->run, &load.report, p ? &profile : NULL, out);
+	profile_free(p);
 	stored_load_release(&load);
 	return rc;
 }

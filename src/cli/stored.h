@@ -49,6 +49,7 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 void stored_tune_page(const struct stored *s, const struct tune_result *tune, struct str *out);
 
 /* The HTML report of a load that has just ended, or of one that was read back. */
-void stored_load_page(const struct run *run, const struct load_report *l, struct str *out);
+void stored_load_page(const struct run *run, const struct load_report *l,
+	const struct profile_report *profile, struct str *out); /* profile: or NULL */
 
 #endif

@@ -282,9 +282,9 @@ void stored_profile_tables(
 	profile_add_name(&line, term, what, 60);
 	str_add_char(out, '\n');
 	term_add(out, term, TERM_BOLD, line.p);
-	if (profile_words_cost(&cost, &r))
-		str_addf(out, ": %s", cost.p);
 	str_add_char(out, '\n');
+	if (profile_words_cost(&cost, &r))
+		str_add_wrapped(out, cost.p, 0, term->width);
 	add_table(out, term, p, &places, &sums, false);
 	add_table(out, term, p, &places, &sums, true);
 	places_release(&places);
@@ -355,10 +355,8 @@ int stored_profile_add(struct store *store, const struct run *run, const struct 
 	if (!summary)
 		return 0;
 	rc = stored_profile_read(store, run->id, STORED_PROFILE, &p, err);
-	if (!rc) {
-		str_add_char(out, '\n');
+	if (!rc)
 		stored_profile_tables(out, term, p, json_text_at(summary, "what"));
-	}
 	profile_free(p);
 	return rc;
 }
@@ -384,6 +382,17 @@ static struct profile_report report_of(
 		.view = profile_view_of(view, clock_kept(run), tasks),
 		.tables = true,
 		.exit_code = json_is_integer(code) ? (int)json_integer_value(code) : -1};
+}
+
+struct profile_report stored_profile_beside(const char *what, const struct profile *p)
+{
+	const struct profile_view_options view = PROFILE_VIEW_OPTIONS_INIT;
+
+	return (struct profile_report){.what = what,
+		.profile = p,
+		.view = profile_view_of(&view, PROFILE_CLOCK_CPU, false),
+		.tables = true,
+		.exit_code = -1};
 }
 
 int stored_profile_text(struct store *store, const struct run *run,
@@ -445,22 +454,28 @@ int stored_profile_html(
 	return rc;
 }
 
+struct report_profile_page stored_profile_describe(
+	const struct run *run, const struct profile_report *r, struct profile_sources *sources)
+{
+	profile_sources_read(sources, r->profile);
+	return (struct report_profile_page){
+		.title = run->title,
+		.command = run->command,
+		.machine = run->machine,
+		.run = run->id,
+		.profile = *r,
+		.sources = sources->items,
+		.n_sources = sources->n,
+	};
+}
+
 void stored_profile_page(const struct run *run, const struct profile_report *r, struct str *out)
 {
 	char started[CLOCK_TEXT];
 	struct profile_sources sources;
-	struct report_profile_page page = {
-		.title = run->title,
-		.command = run->command,
-		.started = clock_label(run->started_ms, started),
-		.machine = run->machine,
-		.run = run->id,
-		.profile = *r,
-	};
+	struct report_profile_page page = stored_profile_describe(run, r, &sources);
 
-	profile_sources_read(&sources, r->profile);
-	page.sources = sources.items;
-	page.n_sources = sources.n;
+	page.started = clock_label(run->started_ms, started);
 	report_profile_html(out, &page);
 	profile_sources_release(&sources);
 }

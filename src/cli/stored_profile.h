@@ -67,6 +67,15 @@ int stored_profile_csv(
 int stored_profile_export(
 	struct store *store, const struct run *run, int format, struct str *out, struct err *err);
 
+/* Of a service, taken during a load. */
+struct profile_report stored_profile_beside(const char *what, const struct profile *p);
+
+/* What a page says of a profile: with the sources of its hottest lines, read where they lie.
+ * Release what `sources` took. */
+struct profile_sources;
+struct report_profile_page stored_profile_describe(
+	const struct run *run, const struct profile_report *r, struct profile_sources *sources);
+
 /* The page of a profile that has just been taken, or was read back. */
 void stored_profile_page(const struct run *run, const struct profile_report *r, struct str *out);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "report/flame_data.h"
 #include "report/html.h"
 #include "report/load_words.h"
 #include "report/phrase.h"
@@ -538,12 +539,26 @@ static void add_timeline(struct str *out, const struct load_result *r)
 	timeline_release(&t);
 }
 
+/* What the service did meanwhile. */
+static void add_profile(struct str *out, const struct report_profile_page *profile)
+{
+	struct str about = STR_INIT;
+
+	str_add(&about, "<p class=\"sub\">");
+	str_add_html(&about, profile->profile.what);
+	str_add(&about, ", during the load.</p>\n");
+	report_profile_section(out, profile, about.p);
+	str_release(&about);
+}
+
 void report_load_html(struct str *out, const struct report_load_page *page)
 {
-	html_open(out, page->title);
+	html_open_with(out, page->title, page->profile ? FLAME_STYLE : "");
 	add_header(out, page);
 	add_latency(out, page->load.result);
 	add_timeline(out, page->load.result);
 	html_load_tables(out, &page->load);
+	if (page->profile)
+		add_profile(out, page->profile);
 	html_close(out);
 }

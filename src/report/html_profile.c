@@ -71,19 +71,27 @@ static void add_header(struct str *out, const struct report_profile_page *page)
 	str_release(&text);
 }
 
-void report_profile_html(struct str *out, const struct report_profile_page *page)
+void report_profile_section(
+	struct str *out, const struct report_profile_page *page, const char *about)
 {
 	struct str data = STR_INIT;
 
-	html_open_with(out, page->title, FLAME_STYLE);
-	add_header(out, page);
-	str_add(out, "<section id=\"flame\">\n<h2>Where the time goes</h2>\n"
-		     "<noscript><p class=\"sub\">The graph and the tables are drawn by a script "
-		     "within this file; this browser runs none.</p></noscript>\n</section>\n");
+	str_addf(out,
+		"<section id=\"flame\">\n<h2>Where the time goes</h2>\n%s"
+		"<noscript><p class=\"sub\">The graph and the tables are drawn by a script "
+		"within this file; this browser runs none.</p></noscript>\n</section>\n",
+		about);
 	flame_data_profile(&data, page);
 	flame_scripts(out, data.p);
-	html_close(out);
 	str_release(&data);
+}
+
+void report_profile_html(struct str *out, const struct report_profile_page *page)
+{
+	html_open_with(out, page->title, FLAME_STYLE);
+	add_header(out, page);
+	report_profile_section(out, page, "");
+	html_close(out);
 }
 
 /* ---- which lines of source are wanted ---- */

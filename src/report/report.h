@@ -10,6 +10,9 @@
 
 #include "base/str.h"
 #include "base/term.h"
+#include "correlate/accounting.h"
+#include "correlate/correlate.h"
+#include "correlate/incident.h"
 #include "learn/confirm.h"
 #include "learn/rank.h"
 #include "learn/tune.h"
@@ -30,6 +33,8 @@ void report_verdict(struct str *out, const struct rank_result *r);
 /* Terminal: fit of the models, the table of factors (group, importance with interval and bar,
  * coefficient, effect from low to high), the verdict, warnings. */
 void report_rank(struct str *out, const struct term *term, const struct rank_result *r);
+
+struct report_profile_page; /* below */
 
 /* A load, and what it had to hold. */
 struct load_report {
@@ -85,6 +90,7 @@ struct report_load_page {
 	const json_t *machine;
 	int64_t run;
 	struct load_report load;
+	const struct report_profile_page *profile; /* taken meanwhile; or NULL */
 };
 
 void report_load_html(struct str *out, const struct report_load_page *page);
@@ -171,6 +177,10 @@ struct report_profile_page {
 };
 
 void report_profile_html(struct str *out, const struct report_profile_page *page);
+/* Its graph and tables alone, as a section of another page; `about`: HTML below the heading. The
+ * page has FLAME_STYLE (flame_data.h). */
+void report_profile_section(
+	struct str *out, const struct report_profile_page *page, const char *about);
 
 /* Two profiles, before and after. */
 struct profile_diff_report {
@@ -195,5 +205,46 @@ struct report_profile_diff_page {
 };
 
 void report_profile_diff_html(struct str *out, const struct report_profile_diff_page *page);
+
+/* What moved with a target, or changed during an incident, and what else is known of it. */
+struct report_stretch {
+	double from_s, to_s; /* Unix time */
+};
+
+struct correlate_report {
+	const char *what;                      /* "metrics.csv", "run 7: culprit load …" */
+	const char *unit;                      /* of the target: "ms"; "" or NULL: not known */
+	const struct correlate_result *result; /* may be NULL where there is an incident */
+	/* The series as they were: their times, names, what was done to them, notes. `values` may be
+	 * NULL (a stored run, whose data is gone): what the result keeps is drawn then. */
+	const struct series_set *set;
+	const struct account *account;       /* of the target, or NULL */
+	const struct account_change *change; /* of the account, or NULL */
+	struct report_stretch before, after; /* that `change` is between */
+	const struct incident_result *incident; /* or NULL */
+	size_t top; /* rows shown of a family and of an incident; 0: ten */
+};
+
+/* What moved with the target, in one to three sentences. */
+void report_correlate_verdict(struct str *out, const struct correlate_report *r);
+/* Terminal: what it is of, the verdict, a table a family, the account, doubts; what changed, where
+ * an incident is given. Within 80 columns, or the terminal's width. */
+void report_correlate(struct str *out, const struct term *term, const struct correlate_report *r);
+
+/* What changed first, and what then, in one to three sentences. */
+void report_incident_verdict(struct str *out, const struct correlate_report *r);
+/* Terminal: what changed during the incident alone, in the order in which it began. */
+void report_incident(struct str *out, const struct term *term, const struct correlate_report *r);
+
+/* The page of it: target and top series over one axis of time, the map of all series, the table of
+ * them, the account as a waterfall, the incident as a line of onsets. */
+struct report_correlate_page {
+	const char *title, *command, *started; /* as above */
+	const json_t *machine;
+	int64_t run;
+	struct correlate_report correlate;
+};
+
+void report_correlate_html(struct str *out, const struct report_correlate_page *page);
 
 #endif

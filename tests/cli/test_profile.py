@@ -267,6 +267,10 @@ class Profile(harness.Case):
                                 "--profile", master.pid, "--json", "--html", "load.html")
         result = json.loads(done.stdout)
         self.assertIn("first", self.functions(result["profile"]))
+        page = (self.folder / "load.html").read_text()
+        self.assertIn('<section id="flame">', page)
+        self.assertIn('"first"', page)
+        self.assertIn('<section id="flame">', self.run_culprit("export", "last", "--html").stdout)
         shown = self.run_culprit("show", "last").stdout
         self.assertIn("hottest functions", shown)
         self.assertIn("first", shown)
