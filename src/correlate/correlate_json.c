@@ -116,6 +116,21 @@ static json_t *set_json(const struct series_set *s, bool whole)
 	return o;
 }
 
+/* What was done to get the series onto one axis. */
+#define READ(X) X(points_read) X(points_duplicate) X(points_unsorted) X(points_bad) X(gaps)
+
+static json_t *read_json(const struct series_set *s)
+{
+	json_t *o = json_object();
+
+#define X(name) json_object_set_new(o, #name, index_json(s->name));
+	READ(X)
+#undef X
+	json_object_set_new(o, "resampled", json_boolean(s->resampled));
+	json_object_set_new(o, "notes", json_string(str_text(&s->notes)));
+	return o;
+}
+
 json_t *correlate_to_json(const struct correlate_result *r)
 {
 	json_t *o = json_object(), *top = set_json(&r->top, true), *which = json_array();
@@ -134,6 +149,7 @@ json_t *correlate_to_json(const struct correlate_result *r)
 	json_object_set_new(o, "groups", groups_json(r));
 	json_object_set_new(o, "shown", set_json(&r->shown, false));
 	json_object_set_new(o, "top", top);
+	json_object_set_new(o, "read", read_json(&r->shown));
 	return o;
 }
 
@@ -342,12 +358,27 @@ static void read_top(struct reader *in, const json_t *o, struct correlate_result
 	}
 }
 
+static void read_read(struct reader *in, const json_t *o, struct series_set *s)
+{
+	const json_t *notes = json_object_get(o, "notes");
+
+#define X(name) s->name = read_index(in, json_object_get(o, #name), SIZE_MAX, false, "read." #name);
+	READ(X)
+#undef X
+	s->resampled = json_is_true(json_object_get(o, "resampled"));
+	if (!json_is_string(notes))
+		wrong(in, "read.notes");
+	else
+		str_add(&s->notes, json_string_value(notes));
+}
+
 int correlate_from_json(struct correlate_result *out, const json_t *json, struct err *err)
 {
 	struct reader in = {NULL};
 
 	*out = (struct correlate_result){0};
 	read_set(&in, json_object_get(json, "shown"), SERIES_MAX, CORRELATE_SPARK, &out->shown);
+	read_read(&in, json_object_get(json, "read"), &out->shown);
 	read_spec(&in, json_object_get(json, "spec"), out->shown.n, &out->spec);
 	out->target = mem_strdup(read_text(&in, json_object_get(json, "target"), "target"));
 	out->tests = read_index(&in, json_object_get(json, "tests"), SIZE_MAX, false, "tests");

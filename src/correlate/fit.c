@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "correlate/correlate_work.h"
 
+enum { LEAST = 20 };
+
 void corr_acf(const struct corr_axis *a, struct corr_values *v, size_t lags)
 {
 	double variance = v->known ? 1 : 0; /* z is normalised */
@@ -63,13 +65,13 @@ static void fit_filter(struct corr_axis *a, const struct corr_values *target, si
 
 /*
  * ρx ρy counts only where the target's ρy does, so the target alone says how far to look: up to
- * half as far again as its last autocorrelation that is no chance, and ten lags at least. The
+ * half as far again as its last autocorrelation that is no chance, and 20 lags at least. The
  * Newey-West window is as wide as it must be for the products (n^(1/3), as their autocorrelation
  * dies fast where signs are unrelated), wider where the target stays correlated for long.
  */
 void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scratch *w)
 {
-	size_t most = a->n / 4 < CORR_ACF_MAX ? a->n / 4 : CORR_ACF_MAX, last = 0,
+	size_t most = a->n / 3 < CORR_ACF_MAX ? a->n / 3 : CORR_ACF_MAX, last = 0,
 	       order = a->n / 10;
 	double known = (double)target->known / (double)a->n;
 	size_t narrow = (size_t)lround(cbrt((double)a->n));
@@ -84,7 +86,7 @@ void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scrat
 	for (size_t k = 1; k <= most; k++)
 		if (fabs(target->acf[k]) * sqrt((double)(a->n - k) * known) > chance)
 			last = k;
-	a->acf_lags = last + last / 2 > 10 ? last + last / 2 : 10;
+	a->acf_lags = last + last / 2 > LEAST ? last + last / 2 : LEAST;
 	a->acf_lags = a->acf_lags < most ? a->acf_lags : most;
 	a->bandwidth = 2 * last > narrow ? 2 * last : narrow;
 	if (a->bandwidth > a->n / 12)

@@ -17,8 +17,22 @@ struct scores {
 	const struct series_set *set;
 	const struct correlate_row *rows;
 	size_t n;
-	float *z; /* n × axis->n, of length 1 each */
+	float *z;    /* n × axis->n */
+	float *mask; /* as much, filled where some have gaps */
+	bool *gaps;  /* n */
 };
+
+/* A row shifted by its lag, 0 where there is nothing. */
+static void shift(const double *from, float *to, size_t n, long lag)
+{
+	size_t by = (size_t)(lag < 0 ? -lag : lag), start = lag < 0 ? 0 : by,
+	       source = lag < 0 ? by : 0;
+
+	for (size_t t = 0; t < n; t++)
+		to[t] = 0;
+	for (size_t t = 0; t + by < n; t++)
+		to[start + t] = (float)from[source + t];
+}
 
 static void score_some(void *arg, size_t task)
 {
@@ -30,23 +44,49 @@ static void score_some(void *arg, size_t task)
 	corr_values_init(&v, m);
 	corr_scratch_init(&w, m);
 	for (size_t i = task * CORR_CHUNK; i < (task + 1) * CORR_CHUNK && i < s->n; i++) {
-		long lag = s->rows[i].lag;
-		size_t shift = (size_t)(lag < 0 ? -lag : lag);
-		float *z = s->z + i * m;
-		double squares = 0;
+		const struct correlate_row *row = &s->rows[i];
 
-		corr_prepare(s->axis, s->set->items[s->rows[i].series].values, &v, &w);
-		for (size_t t = 0; t < m; t++) {
-			bool there = lag < 0 ? t + shift < m : t >= shift;
-			double one = there ? v.z[lag < 0 ? t + shift : t - shift] : 0;
-
-			z[t] = (float)one;
-			squares += one * one;
-		}
-		cblas_sscal((int)m, squares > 0 ? (float)(1 / sqrt(squares)) : 0, z, 1);
+		corr_prepare(s->axis, s->set->items[row->series].values, &v, &w);
+		shift(v.z, s->z + i * m, m, row->lag);
+		s->gaps[i] = !v.whole || row->lag;
+		if (s->mask)
+			shift(v.mask, s->mask + i * m, m, row->lag);
 	}
 	corr_scratch_release(&w);
 	corr_values_release(&v);
+}
+
+/* |r| of each with each: scores have a mean square of 1, so it is the mean of the products over the
+ * times that both have. */
+static float *likeness(struct scores *s, unsigned threads)
+{
+	size_t n = s->n, m = s->axis->n, tasks = (n + CORR_CHUNK - 1) / CORR_CHUNK;
+	float *alike = mem_alloc(n * n, sizeof(float)), *count = NULL;
+	bool any = false;
+
+	parallel_for(threads, tasks, score_some, s);
+	BLAS_VOID(cblas_ssyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)n, (int)m, 1, s->z,
+		(int)m, 0, alike, (int)n));
+	for (size_t i = 0; i < n; i++)
+		any = any || s->gaps[i];
+	if (any) {
+		count = mem_alloc(n * n, sizeof(float));
+		s->mask = mem_alloc(n * m, sizeof(float));
+		parallel_for(threads, tasks, score_some, s);
+		BLAS_VOID(cblas_ssyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)n, (int)m, 1,
+			s->mask, (int)m, 0, count, (int)n));
+	}
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i; j < n; j++) {
+			float pairs = count ? count[i * n + j] : (float)m;
+
+			alike[i * n + j] =
+				pairs < CORRELATE_PAIRS_MIN ? 0 : fabsf(alike[i * n + j]) / pairs;
+			alike[j * n + i] = alike[i * n + j];
+		}
+	}
+	free(count);
+	return alike;
 }
 
 /* The most alike of cluster i among those that are left. */
@@ -131,7 +171,7 @@ static void keep(struct correlate_result *r, const size_t *cluster, size_t n)
 
 void corr_group(struct correlate_result *r, const struct corr_axis *a, const struct series_set *s)
 {
-	size_t most = ((size_t)CORR_GROUP_MB << 20) / (a->n * sizeof(float)), n = r->n_found;
+	size_t most = ((size_t)CORR_GROUP_MB << 20) / (2 * a->n * sizeof(float)), n = r->n_found;
 	struct scores scores = {.axis = a, .set = s, .rows = r->rows};
 	float *alike;
 	size_t *cluster;
@@ -142,17 +182,14 @@ void corr_group(struct correlate_result *r, const struct corr_axis *a, const str
 		return;
 	scores.n = n;
 	scores.z = mem_alloc(n * a->n, sizeof(float));
-	parallel_for(r->spec.threads, (n + CORR_CHUNK - 1) / CORR_CHUNK, score_some, &scores);
-	alike = mem_alloc(n * n, sizeof(float));
-	BLAS_VOID(cblas_ssyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)n, (int)a->n, 1,
-		scores.z, (int)a->n, 0, alike, (int)n));
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = i; j < n; j++)
-			alike[i * n + j] = alike[j * n + i] = fabsf(alike[i * n + j]);
+	scores.gaps = mem_alloc(n, sizeof(bool));
+	alike = likeness(&scores, r->spec.threads);
 	cluster = mem_alloc(n, sizeof(*cluster));
 	join(alike, n, r->spec.group_at, cluster);
 	keep(r, cluster, n);
 	free(cluster);
 	free(alike);
 	free(scores.z);
+	free(scores.mask);
+	free(scores.gaps);
 }

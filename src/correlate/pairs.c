@@ -134,7 +134,10 @@ static double newey_west(const struct corr_axis *a, const struct overlap *o, dou
 void corr_pair(const struct corr_axis *a, const struct corr_values *x, const struct corr_values *y,
 	long lag, struct corr_scratch *w, struct corr_pair *out)
 {
-	double taken = (double)(a->n_basis - 1) + (a->given != NULL), df, p, se, unexplained;
+	/* what was fitted: all that was taken out, and the filter, whose first values have no past
+	 */
+	double taken = (double)(a->n_basis - 1 + a->order) + (a->given != NULL), df, p, se,
+	       unexplained;
 	struct overlap o;
 
 	*out = (struct corr_pair){.r = NAN, .p = NAN};

@@ -14,7 +14,7 @@
 
 static const double DAY_S = 86400;
 
-enum { HARMONICS = 6, SLOW = 4, STEPS_A_SLOW = 60, SPAN_TENTHS = 9 };
+enum { HARMONICS = 6, SLOW = 4, STEPS_A_SLOW = 25, SPAN_TENTHS = 9 };
 
 /* ---- the axis ---- */
 

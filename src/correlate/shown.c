@@ -57,6 +57,13 @@ void corr_keep_shown(struct correlate_result *r, const struct series_set *s)
 	r->shown = set_for(s, s->n, CORRELATE_SPARK);
 	for (size_t i = 0; i < s->n; i++)
 		r->shown.items[i] = copy_name(&s->items[i]);
+	r->shown.points_read = s->points_read;
+	r->shown.points_duplicate = s->points_duplicate;
+	r->shown.points_unsorted = s->points_unsorted;
+	r->shown.points_bad = s->points_bad;
+	r->shown.gaps = s->gaps;
+	r->shown.resampled = s->resampled;
+	str_add(&r->shown.notes, str_text(&s->notes));
 	for (size_t k = 0; k <= r->n_found; k++) {
 		size_t i = k ? r->rows[k - 1].series : r->spec.target;
 
@@ -74,16 +81,6 @@ void corr_keep_shown(struct correlate_result *r, const struct series_set *s)
 	}
 }
 
-static void set_release(struct series_set *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		free(s->items[i].name);
-		free(s->items[i].family);
-		free(s->items[i].values);
-	}
-	free(s->items);
-}
-
 void correlate_release(struct correlate_result *r)
 {
 	for (size_t i = 0; i < r->n_groups; i++)
@@ -91,7 +88,7 @@ void correlate_release(struct correlate_result *r)
 	free(r->groups);
 	free(r->rows);
 	free(r->target);
-	set_release(&r->shown);
-	set_release(&r->top);
+	series_set_release(&r->shown);
+	series_set_release(&r->top);
 	*r = (struct correlate_result){0};
 }
