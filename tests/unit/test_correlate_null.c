@@ -12,7 +12,7 @@
 
 enum {
 	SETS = 200,
-	SERIES = 60,
+	SERIES = 48,
 	TIMES = 1440,
 	/* more than this of 200 in 1 of 860 where the rate is .05; as few in 2.5 of 100 at .15
 	 * (binomial) */
@@ -49,7 +49,7 @@ START_TEST(no_phantoms)
 }
 END_TEST
 
-/* Six of 60 related by .15, 20 sets: what was measured is .95 or more but for shared volatility,
+/* Six of 48 related by .15, 20 sets: what was measured is .95 or more but for shared volatility,
  * gaps and counts. A true .9 falls below .8 (96 of 120) in 1 of 1,900; a true .7 is above it in 1
  * of 140. */
 START_TEST(what_is_there_is_found)
