@@ -103,14 +103,14 @@ PLAIN_ONLY = {
     "test_rank", "test_settled", "test_study_regimes", "test_search", "test_workers", "test_rank_errors",
     "test_profile_noise", "test_native_python",
     "test_layouts",
-    "test_compare",
+    "test_compare", "test_correlate_null",
 }
 # What computes and never looks at the clock.
 COMPUTING = {"test_rank", "test_rank_gp", "test_settled", "test_study_regimes", "test_tune", "test_search",
-             "test_forest", "test_gp", "test_indices", "test_targets", "test_design", "test_http_answers"}
+             "test_correlate", "test_correlate_null", "test_forest", "test_gp", "test_indices", "test_targets", "test_design", "test_http_answers"}
 # The parts that have threads; the other programs have one.
 THREADED = {"test_load", "test_load_loops", "test_recorder", "test_sampler", "test_forest", "test_rank_gp", "test_linear",
-            "test_tls", "test_h2", "test_rfecv"}
+            "test_correlate", "test_tls", "test_h2", "test_rfecv"}
 
 
 def run_cli_file(name, count):
