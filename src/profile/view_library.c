@@ -63,6 +63,21 @@ static bool is_system_module(const char *file)
 	return false;
 }
 
+/* What pip and packagers make to start a package: "/usr/bin/gunicorn", "/srv/app/venv/bin/flask".
+ */
+static bool is_launcher(const char *file)
+{
+	static const char *const folders[] = {
+		"/usr/bin/", "/usr/local/bin/", "venv/bin/", "/.pyenv/versions/"};
+
+	if (strchr(base_name(file), '.'))
+		return false;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		if (strstr(file, folders[i]))
+			return true;
+	return false;
+}
+
 bool view_is_library(const struct profile_function *f)
 {
 	if (f->kind != PROFILE_PYTHON && f->kind != PROFILE_NATIVE)
@@ -71,6 +86,8 @@ bool view_is_library(const struct profile_function *f)
 		return true;
 	if (f->kind == PROFILE_NATIVE)
 		return is_system_module(f->file);
+	if (is_launcher(f->file))
+		return true;
 	return strncmp(f->file, "<frozen ", 8) == 0;
 }
 

@@ -135,15 +135,24 @@ static void run_gather(struct run *r, const struct profile_tree *t, uint32_t top
 		qsort(r->ends, r->n, sizeof(*r->ends), by_total);
 }
 
+/* Whole names, as many as there is room for. */
 static char *run_text(const struct run *r, const struct profile_tree *t)
 {
-	struct str text = STR_INIT, names = STR_INIT;
+	struct str text = STR_INIT;
+	size_t room = 40;
 
-	for (size_t i = 0; i < r->n_packages; i++)
-		str_addf(&names, "%s%s", i ? ", " : "", r->packages[i]);
-	str_addf(&text, "[%zu frames hidden] ", r->frames);
-	profile_add_name(&text, t->term, str_text(&names), 30);
-	str_release(&names);
+	str_addf(&text, "[%zu frames hidden]", r->frames);
+	for (size_t i = 0; i < r->n_packages; i++) {
+		size_t width = str_width(r->packages[i]) + 2;
+
+		str_add(&text, i ? ", " : " ");
+		if (i && width > room) {
+			str_add(&text, t->term->unicode ? "…" : "...");
+			break;
+		}
+		profile_add_name(&text, t->term, r->packages[i], room);
+		room -= width < room ? width : room;
+	}
 	return str_take(&text);
 }
 
