@@ -215,12 +215,12 @@ struct correlate_report {
 	const char *what;                      /* "metrics.csv", "run 7: culprit load …" */
 	const char *unit;                      /* of the target: "ms"; "" or NULL: not known */
 	const struct correlate_result *result; /* may be NULL where there is an incident */
-	/* The series as they were: their times, names, what was done to them, notes. `values` may be
-	 * NULL (a stored run, whose data is gone): what the result keeps is drawn then. */
+	/* The series as they were: their times, names, what was done to them, notes. `values` may
+	 * be NULL (a stored run, whose data is gone): what the result keeps is drawn then. */
 	const struct series_set *set;
-	const struct account *account;       /* of the target, or NULL */
-	const struct account_change *change; /* of the account, or NULL */
-	struct report_stretch before, after; /* that `change` is between */
+	const struct account *account;          /* of the target, or NULL */
+	const struct account_change *change;    /* of the account, or NULL */
+	struct report_stretch before, after;    /* that `change` is between */
 	const struct incident_result *incident; /* or NULL */
 	size_t top; /* rows shown of a family and of an incident; 0: ten */
 };
