@@ -485,7 +485,9 @@ START_TEST(difference_in_the_terminal)
 	assert_has(out.p, "    62 %     45 %   −17.1 *  │  ├─ cpu_bound  main.py\n");
 	assert_has(out.p, "│     [7 library frames]\n");
 	assert_has(out.p, "Of the wall time, cpu_bound (main.py) fell from 62 % to 45 % (−17.1");
-	assert_has(out.p, "19.9 s of wall time\nbefore, 13.7 s after.");
+	for (char *c = out.p; *c; c++) /* where lines break depends on the intervals */
+		*c = *c == '\n' ? ' ' : *c;
+	assert_has(out.p, "19.9 s of wall time before, 13.7 s after.");
 	str_clear(&out);
 	x.report.all = true;
 	term.width = 60;
