@@ -3,10 +3,10 @@
  * autocorrelated, heavy-tailed and volatile series, and q-values over all tests.
  *
  * The method (docs/methods.md): first differences; ranks as normal scores; what is slow or follows
- * the day taken out; Pearson's r of what is left; the larger p of two tests, one with Bartlett's
- * effective sample size, one with a Newey-West variance; Benjamini-Hochberg over all series and
- * lags. pearson-diff is the usual recipe (differences, Pearson, Student's t), equal to
- * scipy.stats.pearsonr, for comparison.
+ * the day taken out, and the target's autoregression out of both; Pearson's r of what is left; the
+ * larger p of two tests, one with Bartlett's effective sample size, one with a Newey-West variance;
+ * Benjamini-Hochberg over all series and lags. pearson-diff is the usual recipe (differences,
+ * Pearson, Student's t), equal to scipy.stats.pearsonr, for comparison.
  *
  * Pure: a set in, a struct out.
  */
@@ -34,9 +34,9 @@ enum correlate_method {
 extern const char *const CORRELATE_METHOD_WORDS[]; /* ends with NULL */
 
 enum {
-	CORRELATE_PAIRS_MIN =
-		12, /* of differences that both series have; fewer are not looked at */
-	CORRELATE_GROUPED = 1000, /* the strongest findings that are grouped */
+	CORRELATE_PAIRS_MIN = 12, /* differences that both have; of fewer nothing is said */
+	CORRELATE_GROUPED = 1000, /* the strongest findings that are grouped; fewer where their
+				     scores would take more than 64 MiB */
 	CORRELATE_SPARK = 60,     /* points of `shown` at most */
 	CORRELATE_TOP = 8,        /* findings in `top` */
 	CORRELATE_TOP_POINTS = 2000,
