@@ -164,7 +164,7 @@ static int prepare_target(struct run *run, struct corr_axis *axis, enum correlat
 				s->items[run->spec->given].name, CORRELATE_PAIRS_MIN);
 		axis->given = given;
 	}
-	corr_prepare(axis, t->values, target, &w);
+	corr_fit(axis, t->values, target, &w);
 	if (!rc && (target->constant || target->known < CORRELATE_PAIRS_MIN))
 		rc = err_set(err, ERR_INPUT,
 			"The target '%s' has %zu known steps of %zu%s: nothing can be found to "
@@ -172,7 +172,6 @@ static int prepare_target(struct run *run, struct corr_axis *axis, enum correlat
 			"with it. Take a longer range, or another target.",
 			t->name, target->known, axis->n,
 			target->constant ? ", and does not vary" : "");
-	corr_fit(axis, target, &w);
 	corr_scratch_release(&w);
 	return rc;
 }

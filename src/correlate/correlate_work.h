@@ -59,11 +59,10 @@ void corr_values_release(struct corr_values *v);
 /* Differences, scores, what is taken out. `values` has n + 1. */
 void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
 	struct corr_scratch *w);
-/* From the target as it was prepared: the filter, which is applied to it, and to all that are
- * prepared after it; acf_lags and bandwidth. */
-void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scratch *w);
-/* The filter, on a series that is prepared but for it. */
-void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_scratch *w);
+/* Prepares the target; from it the filter, which is applied to it and to all that are prepared
+ * after it, acf_lags and bandwidth. */
+void corr_fit(struct corr_axis *a, const double *values, struct corr_values *target,
+	struct corr_scratch *w);
 void corr_acf(const struct corr_axis *a, struct corr_values *v, size_t lags);
 
 /* Scores by the ranks of what is finite in d, n of them, in place; returns how many. `half` for n

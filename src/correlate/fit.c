@@ -69,23 +69,30 @@ static void fit_filter(struct corr_axis *a, const struct corr_values *target, si
  * Newey-West window is as wide as it must be for the products (n^(1/3), as their autocorrelation
  * dies fast where signs are unrelated), wider where the target stays correlated for long.
  */
-void corr_fit(struct corr_axis *a, struct corr_values *target, struct corr_scratch *w)
+void corr_fit(struct corr_axis *a, const double *values, struct corr_values *target,
+	struct corr_scratch *w)
 {
 	size_t most = a->n / 3 < CORR_ACF_MAX ? a->n / 3 : CORR_ACF_MAX, last = 0,
-	       order = a->n / 10;
-	double known = (double)target->known / (double)a->n;
-	size_t narrow = (size_t)lround(cbrt((double)a->n));
+	       order = a->n / 10, basis = a->n_basis, narrow = (size_t)lround(cbrt((double)a->n));
 	double chance = 4.75; /* of 240 normal numbers one is larger in 1 of 2,000 */
 
+	/* With slow waves and cycles still in it: without, it has a hole in its spectrum, which the
+	 * filter would fill with what little of a cycle is left at its edges. */
+	a->n_basis = 1;
+	corr_prepare(a, values, target, w);
 	if (a->method == CORRELATE_ROBUST && !target->constant) {
 		corr_acf(a, target, most);
 		fit_filter(a, target, order < CORR_ORDER_MAX ? order : CORR_ORDER_MAX);
-		corr_filter(a, target, w);
 	}
+	a->n_basis = basis;
+	corr_prepare(a, values, target, w);
 	corr_acf(a, target, most);
-	for (size_t k = 1; k <= most; k++)
-		if (fabs(target->acf[k]) * sqrt((double)(a->n - k) * known) > chance)
+	for (size_t k = 1; k <= most; k++) {
+		double pairs = (double)(a->n - k) * (double)target->known / (double)a->n;
+
+		if (fabs(target->acf[k]) * sqrt(pairs) > chance)
 			last = k;
+	}
 	a->acf_lags = last + last / 2 > LEAST ? last + last / 2 : LEAST;
 	a->acf_lags = a->acf_lags < most ? a->acf_lags : most;
 	a->bandwidth = 2 * last > narrow ? 2 * last : narrow;

@@ -20,8 +20,7 @@ void correlate_lags(
 		corr_prepare(&axis, s->items[spec->given].values, &given, &w);
 		axis.given = &given;
 	}
-	corr_prepare(&axis, s->items[spec->target].values, &target, &w);
-	corr_fit(&axis, &target, &w);
+	corr_fit(&axis, s->items[spec->target].values, &target, &w);
 	corr_prepare(&axis, s->items[series].values, &x, &w);
 	for (long lag = -max_lag; lag <= max_lag; lag++)
 		r[lag + max_lag] = corr_pair_r(&axis, &x, &target, lag);

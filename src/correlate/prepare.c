@@ -193,7 +193,8 @@ static void scale_down(double *z, size_t n)
 		z[t] /= largest;
 }
 
-void corr_filter(const struct corr_axis *a, struct corr_values *v, struct corr_scratch *w)
+/* The target's filter, on a series that is prepared but for it. */
+static void apply_filter(const struct corr_axis *a, struct corr_values *v, struct corr_scratch *w)
 {
 	double mean;
 
@@ -236,5 +237,5 @@ void corr_prepare(const struct corr_axis *a, const double *values, struct corr_v
 		project_known(a, v, v->z, w->a);
 	normalise(a, v, (double)v->known);
 	if (!v->constant)
-		corr_filter(a, v, w);
+		apply_filter(a, v, w);
 }
