@@ -77,6 +77,19 @@ void gil_mark(struct python *p)
 	}
 }
 
+bool gil_held_by(const struct python *p, const struct python_thread *t)
+{
+	const struct sweep_work *w = p->sweep_work;
+	struct gil_bytes now;
+
+	for (size_t i = 0; i < w->n_interpreters; i++)
+		if (w->interpreters[i].id == t->interpreter && w->interpreters[i].gil.address)
+			return remote_read(
+				       p->pid, w->interpreters[i].gil.address, &now, sizeof(now)) &&
+			       now.locked == 1 && now.last_holder == t->state;
+	return false;
+}
+
 struct python_thread *gil_runner(const struct python *p)
 {
 	const struct sweep_work *w = p->sweep_work;

@@ -102,6 +102,11 @@ struct python_sweep {
 enum python_why python_sweep_all(
 	struct python *p, const struct python_sweep **out, struct err *err);
 
+/* Reads one thread of the last sweep anew, as it is now: for whoever stops it meanwhile. With its
+ * stack, the same proof; *retries grows by reads that were done again. False: it is gone, or the
+ * process is. */
+bool python_sweep_one(struct python *p, struct python_thread *t, uint64_t *retries);
+
 /* The name that threading.Thread has for it ("MainThread", "Thread-3 (work)"); NULL: not known.
  * Read once a thread: dear. */
 const char *python_thread_name(struct python *p, struct python_thread *t);

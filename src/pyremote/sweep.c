@@ -308,19 +308,20 @@ static bool todo_ran(struct python *p, struct python_thread *first)
 	return true;
 }
 
+static void reject(struct python_thread *t)
+{
+	t->stack = STACK_REJECTED;
+	t->work->rejected = true;
+	t->work->tries = 0;
+}
+
 static void reject_rest(struct python *p)
 {
-	struct sweep_work *w = p->sweep_work;
+	const struct sweep_work *w = p->sweep_work;
 
-	for (size_t i = 0; i < p->sweep.n; i++) {
-		struct python_thread *t = p->sweep.threads[i];
-
-		if (t->work->sweep == w->number)
-			continue;
-		t->stack = STACK_REJECTED;
-		t->work->rejected = true;
-		t->work->tries = 0;
-	}
+	for (size_t i = 0; i < p->sweep.n; i++)
+		if (p->sweep.threads[i]->work->sweep != w->number)
+			reject(p->sweep.threads[i]);
 }
 
 /* ---- the sweep ---- */
@@ -405,6 +406,30 @@ enum python_why python_sweep_all(struct python *p, const struct python_sweep **o
 	gil_mark(p);
 	*out = &p->sweep;
 	return PYTHON_OK;
+}
+
+/* The locks that the last sweep of all threads saw stay as they are: the next one asks who has run
+ * since then. */
+bool python_sweep_one(struct python *p, struct python_thread *t, uint64_t *retries)
+{
+	struct sweep_work *w = p->sweep_work;
+	bool listed = w->listed, there = true, same = true;
+
+	w->listed = true;
+	t->work->sweep = w->number - 1; /* so the next sweep reads it, if it is not whole now */
+	w->n_todo = 0;
+	todo_add(w, t);
+	for (int tries = 0; tries < PYTHON_TRIES && t->work->sweep != w->number; tries++) {
+		there = round_read(p, ROOTS_NONE, &same) && w->listed;
+		if (!there)
+			break;
+		*retries += w->n_left;
+	}
+	w->listed = listed && w->listed;
+	if (t->work->sweep != w->number)
+		reject(t);
+	t->gil = there && gil_held_by(p, t);
+	return there;
 }
 
 void sweep_release(struct python *p)

@@ -76,6 +76,8 @@ void thread_list_free(struct python *p);
 void gil_find(struct python *p);
 /* Marks the holders. */
 void gil_mark(struct python *p);
+/* Does it hold its interpreter's lock at this moment? */
+bool gil_held_by(const struct python *p, const struct python_thread *t);
 /* The threads that may have run Python code since the last sweep, into *two; how many, or -1: any.
  * The locks' bytes of this sweep and the last one have been read. */
 int gil_ran(const struct python *p, struct python_thread *two[2]);

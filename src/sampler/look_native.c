@@ -57,52 +57,34 @@ static uint32_t merged_node(struct sampler *s, struct subject *j, uint32_t base,
 
 /* ---- Python threads ---- */
 
-static struct python_thread *find(const struct python_sweep *sweep, size_t hint, uint64_t state)
+/* Its stacks of one moment. False: it is gone, or the process is; native->n may be 0. */
+static bool read_thread(struct sampler *s, struct subject *j, struct python_thread *t, pid_t tid,
+	struct native_stack *native)
 {
-	for (size_t i = 0; i < sweep->n; i++) {
-		struct python_thread *t = sweep->threads[(hint + i) % sweep->n];
-
-		if (t->state == state)
-			return t;
-	}
-	return NULL;
-}
-
-/* Its stacks of one moment. NULL: it is gone, or the process is; else native->n may be 0. */
-static struct python_thread *read_thread(struct sampler *s, struct subject *j, size_t hint,
-	const struct known_thread *k, struct native_stack *native)
-{
-	const struct python_sweep *sweep;
-	struct python_thread *t = NULL;
-	struct err err;
-
 	native->n = 0;
 	for (int i = 0; i < STOPS; i++) {
-		bool stopped = k->tid && native_stop(j->native, k->tid);
-		bool copied = stopped && s->spec.native && native_copy(j->native, k->tid);
-		enum python_why why = python_sweep_all(j->python, &sweep, &err);
-		bool held = stopped && native_go(j->native, k->tid);
+		bool stopped = tid && native_stop(j->native, tid);
+		bool copied = stopped && s->spec.native && native_copy(j->native, tid);
+		bool there = python_sweep_one(j->python, t, &s->profile->about.retries);
+		bool held = stopped && native_go(j->native, tid);
 
-		if (why != PYTHON_OK)
-			return NULL;
-		s->profile->about.retries += sweep->retries;
-		t = find(sweep, hint, k->key);
+		if (!there)
+			return false;
 		if (copied && held)
 			unwind(j->native, native);
-		if (!t || !stopped || held)
-			return t;
+		if (!stopped || held)
+			return true;
 	}
-	return t; /* it woke each time: its Python stack is proven without */
+	return true; /* it woke each time: its Python stack is proven without */
 }
 
-static void look_at(struct sampler *s, struct subject *j, size_t hint, struct known_thread *k,
-	bool running, uint64_t now)
+static void look_at(struct sampler *s, struct subject *j, struct known_thread *k,
+	struct python_thread *t, bool running, uint64_t now)
 {
 	struct native_stack native;
-	struct python_thread *t = read_thread(s, j, hint, k, &native);
 	uint32_t node;
 
-	if (!t || !look_begin_thread(s, j, k, t, now))
+	if (!read_thread(s, j, t, k->tid, &native) || !look_begin_thread(s, j, k, t, now))
 		return;
 	j->running += running;
 	j->gil_held += t->gil;
@@ -121,46 +103,27 @@ static void look_at(struct sampler *s, struct subject *j, size_t hint, struct kn
 	look_book(s, k, node, now, running, t->gil);
 }
 
-/* Who they are, before one of them is stopped. */
-struct asked {
-	uint64_t state;
-	pid_t tid;
-	bool as_before;
-};
-
-static size_t ask_threads(struct sampler *s, struct subject *j, struct asked **out, uint64_t now)
+static void look_pythons(struct sampler *s, struct subject *j, uint64_t now)
 {
 	const struct python_sweep *sweep;
 	struct err err;
 
-	*out = NULL;
+	/* who they are, before one of them is stopped */
 	if (python_sweep_all(j->python, &sweep, &err) != PYTHON_OK) {
 		subject_again(s, j, now);
-		return 0;
+		return;
 	}
-	*out = mem_alloc(sweep->n + 1, sizeof(**out));
-	for (size_t i = 0; i < sweep->n; i++)
-		(*out)[i] = (struct asked){sweep->threads[i]->state, sweep->threads[i]->tid,
-			sweep->threads[i]->stack == STACK_UNCHANGED};
-	return sweep->n;
-}
-
-static void look_pythons(struct sampler *s, struct subject *j, uint64_t now)
-{
-	struct asked *asked;
-	size_t n = ask_threads(s, j, &asked, now);
-
-	for (size_t i = 0; i < n; i++) {
-		struct known_thread *k = look_thread(j, i, asked[i].state, asked[i].tid);
-		bool turn = (i + n - j->turn % n) % n < TURNS;
+	for (size_t i = 0; i < sweep->n; i++) {
+		struct python_thread *t = sweep->threads[i];
+		struct known_thread *k = look_thread(j, i, t->state, t->tid);
+		bool turn = (i + sweep->n - j->turn % sweep->n) % sweep->n < TURNS;
+		bool as_before = t->stack == STACK_UNCHANGED;
 
 		k->look = j->looks;
 		/* before it is stopped, for a stopped one does not run */
-		look_at(s, j, i, k, look_runs(s, j, k, asked[i].as_before && !turn),
-			clock_now_ns());
+		look_at(s, j, k, t, look_runs(s, j, k, as_before && !turn), clock_now_ns());
 	}
-	j->turn = n ? (j->turn + TURNS) % n : 0;
-	free(asked);
+	j->turn = sweep->n ? (j->turn + TURNS) % sweep->n : 0;
 }
 
 /* ---- threads without Python ---- */

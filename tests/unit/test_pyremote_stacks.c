@@ -139,6 +139,12 @@ START_TEST(test_shapes)
 			s = sweep(p);
 			for (size_t m = 0; m < s->n; m++)
 				ck_assert_int_eq(s->threads[m]->stack, STACK_UNCHANGED);
+			for (size_t m = k % 3; m < s->n; m += 3) {
+				uint64_t retries = 0;
+
+				ck_assert(python_sweep_one(p, s->threads[m], &retries));
+				ck_assert_int_eq(s->threads[m]->stack, STACK_UNCHANGED);
+			}
 		}
 		detach(p);
 	}
@@ -166,8 +172,11 @@ START_TEST(test_marks)
 
 		ck_assert_uint_eq(s->n, 1);
 
-		const struct python_thread *t = s->threads[0];
+		struct python_thread *t = s->threads[0];
+		uint64_t retries = 0;
 
+		if (i % 2)
+			ck_assert(python_sweep_one(p, t, &retries));
 		ck_assert_msg(t->gil, "%s: nobody holds the lock", here[i].path);
 		ck_assert_int_eq(t->tid, script.pid);
 		ck_assert_uint_eq(t->n_frames, 5);
@@ -200,9 +209,12 @@ static void judge_for(struct python *p, const struct hot_lines *h, uint64_t want
 
 	while (share->read < wanted && clock_now_ns() < end) {
 		const struct python_sweep *s = sweep(p);
-		const struct python_thread *t = s->threads[0];
+		struct python_thread *t = s->threads[0];
 		const char *wrong = NULL;
 
+		/* one of four by itself, as those are who are stopped for it */
+		if (share->read % 4 == 3)
+			ck_assert(python_sweep_one(p, t, &share->retries));
 		share->retries += s->retries;
 		share->rejected += t->stack == STACK_REJECTED;
 		if (t->stack != STACK_READ && t->stack != STACK_UNCHANGED)
@@ -396,8 +408,11 @@ START_TEST(test_churn)
 
 				const char *outer = t->frames[t->n_frames - 1].code->name;
 
+				/* when the last reference to its Thread goes, a weak one's
+				 * callback runs in it, called from C */
 				ck_assert_msg(strcmp(outer, "<module>") == 0 ||
-						      strstr(outer, "_bootstrap") != NULL,
+						      strstr(outer, "_bootstrap") != NULL ||
+						      strstr(outer, "_remove") != NULL,
 					"%s: the outermost frame is %s", here[i].path, outer);
 				seen++;
 			}
@@ -509,6 +524,57 @@ END_TEST
 /* ---- ends ---- */
 
 /* Looks until it is over; what it was. */
+/* Threads come and go between the look at all and the one at each of them. */
+static size_t look_at_each(struct python *p)
+{
+	const struct python_sweep *s = sweep(p);
+	uint64_t retries = 0;
+	size_t leaves = 0;
+
+	for (size_t k = 0; k < s->n; k++) {
+		struct python_thread *t = s->threads[k];
+
+		clock_sleep_ns(NS_PER_MS / 4);
+		if (!python_sweep_one(p, t, &retries) || t->stack > STACK_UNCHANGED)
+			continue;
+		leaves += strcmp(t->frames[0].code->name, "leaf") == 0;
+		for (size_t f = 0; f + 1 < t->n_frames; f++)
+			if (strcmp(t->frames[f].code->name, "leaf") == 0)
+				ck_assert_str_eq(t->frames[f + 1].code->name, "work");
+	}
+	return leaves;
+}
+
+START_TEST(test_each)
+{
+	static const char SOURCE[] = "import threading, time\n"
+				     "def leaf(): time.sleep(.002)\n"
+				     "def work(): leaf()\n"
+				     "print('ready', flush=True)\n"
+				     "while True:\n"
+				     "    t = [threading.Thread(target=work) for i in range(8)]\n"
+				     "    [x.start() for x in t]; [x.join() for x in t]\n";
+	const struct python_here *here;
+	size_t n = pythons_here(&here);
+
+	for (size_t i = 0; i < n; i++) {
+		struct python *p = attach(here[i].path, SOURCE);
+		size_t leaves = 0;
+		uint64_t retries = 0;
+
+		for (int k = 0; k < 1000 && leaves < 100; k++)
+			leaves += look_at_each(p);
+		ck_assert_uint_ge(leaves, 100);
+
+		struct python_thread *t = sweep(p)->threads[0];
+
+		script_end(&script);
+		ck_assert(!python_sweep_one(p, t, &retries));
+		python_detach(p);
+	}
+}
+END_TEST
+
 static enum python_why sweep_to_the_end(struct python *p)
 {
 	enum python_why why = PYTHON_OK;
@@ -577,4 +643,4 @@ END_TEST
 
 UNIT_MAIN("pyremote_stacks", test_shapes, test_marks, test_hot_50, test_hot_500,
 	test_hot_generators, test_hot_coroutines, test_threads_500, test_deep, test_churn,
-	test_holder, test_unchanged, test_exits, test_killed, test_execs)
+	test_holder, test_unchanged, test_each, test_exits, test_killed, test_execs)
