@@ -50,11 +50,11 @@ static void count_answer(struct conn *c)
 		tally_add(&slot->own_answered, 1);
 		return;
 	}
+	c->served_ns = clock_now_ns() - c->arrived_ns;
 	tally_add(&slot->status[c->route][c->sent_status], 1);
-	if (c->worker->app->exact) {
-		c->served_ns = clock_now_ns() - c->arrived_ns;
+	tally_answer_time(slot, c->route, c->served_ns, 1);
+	if (c->worker->app->exact)
 		tally_time(c->worker->tally, c->route, c->served_ns, 1);
-	}
 }
 
 static void uncount_answer(struct conn *c)
@@ -66,6 +66,7 @@ static void uncount_answer(struct conn *c)
 		return;
 	}
 	tally_add(&slot->status[c->route][c->sent_status], (uint64_t)-1);
+	tally_answer_time(slot, c->route, c->served_ns, -1);
 	if (c->worker->app->exact)
 		tally_time(c->worker->tally, c->route, c->served_ns, -1);
 }
@@ -234,6 +235,20 @@ static void answer_ok(struct conn *c)
 	deliver(c, 200, w->ok, c->head_only ? w->ok_head_len : w->ok_len);
 }
 
+static void answer_metrics(struct conn *c)
+{
+	const char *names[TALLY_ROUTES + 1];
+	struct str text = STR_INIT;
+
+	app_route_names(c->worker->app, names);
+	tally_to_metrics(c->worker->tally, names, c->open_metrics, &text);
+	answer(c, 200,
+		c->open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+				: "text/plain; version=0.0.4; charset=utf-8",
+		text.p, text.len);
+	str_release(&text);
+}
+
 static void answer_counters(struct conn *c)
 {
 	const char *names[TALLY_ROUTES + 1];
@@ -368,7 +383,11 @@ void answer_serve(struct conn *c)
 	}
 	c->fault = draw_fault(c);
 	if (c->route == ROUTE_COUNTERS && !c->refusal) {
-		answer_counters(c); /* during a stall too: they are not part of the service */
+		/* during a stall too: they are not part of the service */
+		if (c->metrics)
+			answer_metrics(c);
+		else
+			answer_counters(c);
 		return;
 	}
 	if (c->fault == N_FAULTS && !c->refusal && c->route < w->n_routes) {

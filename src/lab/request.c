@@ -2,6 +2,8 @@
 #include "lab/worker.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 /* By enum lab_fault: with what probability; then the status of FAULT_STATUS. */
 static const struct query_param FAULT_PARAMS[] = {
@@ -40,10 +42,29 @@ static void find_route(struct conn *c, struct http_slice path)
 		}
 	if (http_slice_is(path, "/health"))
 		c->route = w->n_routes + ROUTE_HEALTH;
-	else if (http_slice_is(path, "/counters"))
+	else if (http_slice_is(path, "/counters") || http_slice_is(path, "/metrics"))
 		c->route = ROUTE_COUNTERS;
 	else
 		c->route = w->n_routes + ROUTE_OTHER;
+}
+
+/* Does the head have a line "Accept: …application/openmetrics-text…"? */
+static bool accepts_open_metrics(const struct http_request *r)
+{
+	static const char NAME[] = "accept:", TYPE[] = "application/openmetrics-text";
+	const char *end = r->method.p + r->head_len, *next;
+
+	for (const char *p = r->method.p; p < end; p = next) {
+		const char *line_end = memchr(p, '\n', (size_t)(end - p));
+
+		line_end = line_end ? line_end : end;
+		next = line_end + 1;
+		if ((size_t)(line_end - p) > sizeof(NAME) &&
+			!strncasecmp(p, NAME, sizeof(NAME) - 1) &&
+			memmem(p, (size_t)(line_end - p), TYPE, sizeof(TYPE) - 1))
+			return true;
+	}
+	return false;
 }
 
 /* The parameters of the app and of the faults; others are none of ours, as in any service. */
@@ -88,6 +109,8 @@ void request_admit(struct conn *c, const struct http_request *r)
 	struct tally_slot *slot = c->worker->slot;
 
 	find_route(c, r->path);
+	c->metrics = http_slice_is(r->path, "/metrics");
+	c->open_metrics = c->metrics && accepts_open_metrics(r);
 	c->head_only = http_slice_is(r->method, "HEAD");
 	c->keepalive = r->keepalive;
 	c->old = r->minor == 0;
@@ -104,7 +127,8 @@ void request_admit(struct conn *c, const struct http_request *r)
 	if (c->route != ROUTE_COUNTERS)
 		check_query(c, r);
 	if (c->route == c->worker->n_routes + ROUTE_OTHER)
-		request_refuse(c, 404, "no such path; /counters and /health are everywhere");
+		request_refuse(
+			c, 404, "no such path; /counters, /metrics and /health are everywhere");
 	else if (!c->head_only && !http_slice_is(r->method, "GET") &&
 		 !http_slice_is(r->method, "POST"))
 		request_refuse(c, 405, "the lab takes GET, HEAD and POST");

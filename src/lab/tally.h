@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "stats/hist.h"
 
 /* Faults that a request may ask for: parameter fault_<name>, what happens. STATUS is answered. */
@@ -38,7 +39,10 @@ enum {
 	TALLY_SLOTS = 256, /* workers at one time */
 	TALLY_ROUTES = 8,
 	TALLY_STATUSES = 600,
+	TALLY_BUCKETS = 14, /* of the times in /metrics, the last without an upper bound */
 };
+
+extern const uint64_t TALLY_BOUNDS_NS[TALLY_BUCKETS - 1];
 
 enum tally_state { SLOT_FREE, SLOT_STARTING, SLOT_SERVING, SLOT_RETIRING };
 
@@ -57,7 +61,10 @@ struct tally_slot {
 	uint64_t doubtful;                   /* died in that moment; by the master */
 	uint64_t faults[N_FAULTS];
 	uint64_t received[TALLY_ROUTES];
-	/* requests for /counters, apart from all of the above so that looking changes nothing */
+	/* from the last byte read until the answer was handed over, of what is in `status` */
+	uint64_t buckets[TALLY_ROUTES][TALLY_BUCKETS], answer_ns[TALLY_ROUTES];
+	/* requests for /counters and /metrics, apart from all of the above so that looking changes
+	 * nothing */
 	uint64_t own_received, own_answered, own_accepted, own_closed, own_bytes_in, own_bytes_out;
 	uint64_t status[TALLY_ROUTES][TALLY_STATUSES]; /* answers */
 } __attribute__((aligned(64)));
@@ -96,7 +103,18 @@ static inline void tally_set(uint64_t *counter, uint64_t value)
 	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
 }
 
-/* An answer that took so long, or with times −1 one less of them. By any worker. */
+/* An answer that took so long, or with times −1 one less of them. By the slot's one writer. */
+static inline void tally_answer_time(struct tally_slot *slot, size_t route, uint64_t ns, int times)
+{
+	size_t b = 0;
+
+	while (b < TALLY_BUCKETS - 1 && ns > TALLY_BOUNDS_NS[b])
+		b++;
+	tally_add(&slot->buckets[route][b], (uint64_t)times);
+	tally_add(&slot->answer_ns[route], times < 0 ? -ns : ns);
+}
+
+/* The same in the histogram that all share. By any worker. */
 static inline void tally_time(struct tally *t, size_t route, uint64_t ns, int times)
 {
 	struct tally_times *to = &t->times[route];
@@ -128,5 +146,9 @@ uint64_t tally_fewest_open(const struct tally *t);
 
 /* All of it, summed over the slots; the names of the routes end with NULL. */
 json_t *tally_to_json(const struct tally *t, const char *lab, const char *const *routes);
+
+/* The same as Prometheus reads it (docs/lab.md): its text format 0.0.4, or OpenMetrics 1.0. */
+void tally_to_metrics(
+	const struct tally *t, const char *const *routes, bool open_metrics, struct str *out);
 
 #endif

@@ -40,7 +40,8 @@ struct app {
 	bool exact;
 };
 
-/* Routes that every lab has come after the app's own, in this order; /counters has no number. */
+/* Routes that every lab has come after the app's own, in this order; /counters and /metrics
+ * have no number. */
 enum app_own_route { ROUTE_HEALTH, ROUTE_OTHER, ROUTE_UNREADABLE, N_OWN_ROUTES };
 enum { APP_MAX_ROUTES = TALLY_ROUTES - N_OWN_ROUTES, ROUTE_COUNTERS = TALLY_ROUTES };
 
@@ -61,7 +62,7 @@ struct conn {
 	bool fresh;     /* `in` holds bytes that were not looked at */
 	bool peer_gone; /* the client closed its side */
 	bool looked;    /* its first request is known, so it is counted as whose it is */
-	bool own;       /* that was for /counters */
+	bool own;       /* that was for /counters or /metrics */
 	char *in;       /* bytes kept for later; most requests need none */
 	size_t n_in, cap_in;
 	char *out; /* the rest of an answer */
@@ -71,6 +72,7 @@ struct conn {
 
 	/* the request under way */
 	size_t route;                   /* index for the tally, or ROUTE_COUNTERS */
+	bool metrics, open_metrics;     /* of ROUTE_COUNTERS: it is /metrics; in which form */
 	bool head_only, keepalive, old; /* HEAD; HTTP/1.0 */
 	int refusal;                    /* status to answer instead of the work; 0: none */
 	char *why;                      /* its sentence */

@@ -222,7 +222,7 @@ START_TEST(answers_as_it_should)
 			"fraction_io_bound: 2 is out of range; it takes a fraction from 0 to 1\n"},
 		{"/health?fault_status=99", 400,
 			"fault_status: 99 is out of range; it takes a status from 200 to 599\n"},
-		{"/nowhere", 404, "no such path; /counters and /health are everywhere\n"},
+		{"/nowhere", 404, "no such path; /counters, /metrics and /health are everywhere\n"},
 		{"/health?fault_status=418", 418, "as asked\n"},
 	};
 	struct lab_process lab = lab_start(SPEC);
@@ -709,8 +709,63 @@ START_TEST(waits_are_as_asked)
 }
 END_TEST
 
-UNIT_MAIN("lab", timers_fire_in_order, serialises_as_python_does, sleeps_are_lognormal,
-	queries_are_read_strictly, answers_as_it_should, keeps_to_http, refuses_and_closes,
-	pipelining_keeps_the_order, a_client_that_does_not_read_is_waited_for, counters_are_exact,
-	faults_cut_and_garble, faults_come_as_often_as_asked, unruly_clients_do_no_harm,
-	who_leaves_is_counted, the_mix_is_as_asked, sleepers_do_not_block, waits_are_as_asked)
+/* The number behind a line's beginning; −1 where there is no such line. */
+static double metric(const char *text, const char *begin)
+{
+	const char *at = strstr(text, begin);
+
+	return at ? strtod(at + strlen(begin), NULL) : -1;
+}
+
+START_TEST(metrics_tell_the_same)
+{
+	static const char *const ASKS[] = {"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\nHost: x\r\naccept: application/openmetrics-text;"
+		"version=1.0.0,text/plain;q=0.5\r\n\r\n"};
+	struct lab_process lab = lab_start(SPEC);
+	struct client c;
+	struct answer a;
+	double in, out;
+
+	for (int i = 0; i < 5; i++)
+		fetch(lab.port, "/io?mean_response_time=0&std_response_time=0&"
+				"min_response_time=.02");
+	fetch(lab.port, "/health");
+	fetch(lab.port, "/io");
+	in = counter(lab.port, "bytes.in");
+	out = counter(lab.port, "bytes.out");
+	for (int i = 0; i < 2; i++) {
+		client_open(&c, lab.port);
+		client_send(&c, ASKS[i]);
+		a = client_answer(&c);
+		client_close(&c);
+		ck_assert_int_eq(a.status, 200);
+		a.body[a.body_len] = '\0';
+		ck_assert(metric(a.body, "lab_answers_total{route=\"/io\",code=\"200\"} ") == 5);
+		ck_assert(metric(a.body, "lab_answers_total{route=\"/io\",code=\"400\"} ") == 1);
+		ck_assert(metric(a.body, "lab_requests_total{route=\"/io\"} ") == 6);
+		ck_assert(metric(a.body, "lab_requests_total{route=\"/health\"} ") == 1);
+		ck_assert(metric(a.body, "lab_answer_seconds_bucket{route=\"/io\",le=\"0.01\"} ") ==
+			  1);
+		ck_assert(metric(a.body, "lab_answer_seconds_bucket{route=\"/io\",le=\"+Inf\"} ") ==
+			  6);
+		ck_assert(metric(a.body, "lab_answer_seconds_sum{route=\"/io\"} ") >= .1);
+		ck_assert(metric(a.body, "\nlab_bytes_in_total ") == in);
+		ck_assert(metric(a.body, "\nlab_bytes_out_total ") == out);
+		ck_assert(metric(a.body, "\nlab_connections_total ") == 7);
+		ck_assert(metric(a.body, "\nlab_workers ") == 2);
+		ck_assert(!strstr(a.body, i ? "# TYPE lab_answers_total" : "# EOF"));
+		ck_assert(strstr(a.body,
+			i ? "# TYPE lab_answers counter" : "# TYPE lab_answers_total counter"));
+		ck_assert(!i || !strcmp(a.body + a.body_len - 6, "# EOF\n"));
+	}
+	ck_assert_int_eq(lab_end(&lab, SIGTERM), 0);
+}
+END_TEST
+
+UNIT_MAIN("lab", metrics_tell_the_same, timers_fire_in_order, serialises_as_python_does,
+	sleeps_are_lognormal, queries_are_read_strictly, answers_as_it_should, keeps_to_http,
+	refuses_and_closes, pipelining_keeps_the_order, a_client_that_does_not_read_is_waited_for,
+	counters_are_exact, faults_cut_and_garble, faults_come_as_often_as_asked,
+	unruly_clients_do_no_harm, who_leaves_is_counted, the_mix_is_as_asked,
+	sleepers_do_not_block, waits_are_as_asked)
