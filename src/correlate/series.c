@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/parallel.h"
@@ -35,6 +36,21 @@ void series_note(struct series_set *s, const char *format, ...)
 	str_vaddf(&s->notes, format, args);
 	va_end(args);
 	str_add_char(&s->notes, '\n');
+}
+
+void series_forget(const struct series_set *s, size_t first, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), row = s->n_times * sizeof(double);
+	size_t from, to;
+
+	if (!s->mapped_bytes || first >= s->n)
+		return;
+	n = n < s->n - first ? n : s->n - first;
+	/* whole pages, and the one at the beginning, which the series before shares */
+	from = first * row / page * page;
+	to = (first + n) * row / page * page;
+	if (to > from)
+		madvise((char *)s->memory + from, to - from, MADV_DONTNEED);
 }
 
 /* ---- by name ---- */
@@ -134,7 +150,7 @@ static uint64_t bits_of(double value)
 	return bits;
 }
 
-uint64_t series_mark_one(struct series *s, size_t n_times)
+static uint64_t mark_one(struct series *s, size_t n_times)
 {
 	/* four sums that do not wait for each other; odd factors, so that the order counts */
 	uint64_t h[4] = {1, 2, 3, 4};
@@ -178,7 +194,7 @@ static int by_number(const void *a, const void *b)
 	return x->series < y->series ? -1 : x->series > y->series;
 }
 
-void series_mark_same(struct series_set *s, const uint64_t *numbers)
+static void mark_same(struct series_set *s, const uint64_t *numbers)
 {
 	struct numbered *order = mem_alloc(s->n + 1, sizeof(*order));
 
@@ -214,7 +230,8 @@ static void mark_chunk(void *arg, size_t task)
 	struct marking *m = arg;
 
 	for (size_t i = task * MARK_CHUNK; i < (task + 1) * MARK_CHUNK && i < m->set->n; i++)
-		m->numbers[i] = series_mark_one(&m->set->items[i], m->set->n_times);
+		m->numbers[i] = mark_one(&m->set->items[i], m->set->n_times);
+	series_forget(m->set, task * MARK_CHUNK, MARK_CHUNK);
 }
 
 void series_mark(struct series_set *s)
@@ -222,6 +239,6 @@ void series_mark(struct series_set *s)
 	struct marking m = {s, mem_alloc(s->n + 1, sizeof(*m.numbers))};
 
 	parallel_for(0, (s->n + MARK_CHUNK - 1) / MARK_CHUNK, mark_chunk, &m);
-	series_mark_same(s, m.numbers);
+	mark_same(s, m.numbers);
 	free(m.numbers);
 }

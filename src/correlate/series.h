@@ -96,10 +96,10 @@ int series_align(struct series_set *out, const struct series_points *points, siz
 /* Counts what is known; marks what is constant, and what is equal to an earlier one. */
 void series_mark(struct series_set *s);
 
-/* The same in two steps, for who has the values pass by one after the other: known and constant of
- * one, and a number that equal values share; then same_as from all those numbers. */
-uint64_t series_mark_one(struct series *s, size_t n_times);
-void series_mark_same(struct series_set *s, const uint64_t *numbers);
+/* Where values lie in a temporary file (mapped_bytes): the process keeps no memory for those of
+ * series first … first + n − 1 any longer. They are read again when they are next looked at. To be
+ * called by what goes through all series, behind itself. */
+void series_forget(const struct series_set *s, size_t first, size_t n);
 
 /* ---- families ---- */
 

@@ -22,7 +22,9 @@ struct series_csv_options {
 	const char *const *counters; /* names or endings (x_total by itself) that are counters */
 	size_t n_counters;
 	struct align_options align;
-	uint64_t memory_bytes; /* 0: 1 GiB */
+	uint64_t memory_bytes;   /* 0: 1 GiB */
+	const char *temp_folder; /* of temporary files: what comes through a pipe, what does not fit
+				    into memory; NULL: /var/tmp */
 };
 
 int series_read_csv(struct series_set *out, const char *path, const struct series_csv_options *o,
