@@ -99,18 +99,27 @@ def run_units(build, count, wanted, at_once=1, only=None):
 # Tests of figures, of rates of error, of documents or of the source: a sanitizer has nothing to add, and what
 # they run is run under one by others.
 PLAIN_ONLY = {
-    "test_load_truth", "test_layers", "test_regimes", "test_hdr", "test_docs", "test_load_length", "test_tune",
-    "test_rank", "test_settled", "test_study_regimes", "test_search", "test_workers", "test_rank_errors",
-    "test_profile_noise", "test_native_python",
-    "test_layouts",
-    "test_compare", "test_correlate_null",
+    "test_compare", "test_correlate_null", "test_docs", "test_hdr", "test_layers", "test_layouts", "test_load_length",
+    "test_load_truth", "test_native_python", "test_profile_noise", "test_rank", "test_rank_errors", "test_regimes",
+    "test_search", "test_settled", "test_study_regimes", "test_tune", "test_workers",
 }
-# What computes and never looks at the clock.
-COMPUTING = {"test_rank", "test_rank_gp", "test_settled", "test_study_regimes", "test_tune", "test_search",
-             "test_correlate", "test_correlate_null", "test_forest", "test_gp", "test_indices", "test_targets", "test_design", "test_http_answers"}
+# Unit tests that never look at the clock, or allow for anything: as many at once as there are cores.
+SHARING = {
+    "test_correlate", "test_correlate_null", "test_design", "test_forest", "test_gp", "test_http_answers",
+    "test_indices", "test_native_python", "test_profile_diff", "test_profile_noise", "test_pyremote_code",
+    "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_profile", "test_search",
+    "test_settled", "test_study_regimes", "test_targets", "test_tune", "test_workers",
+}
+# Whole-program tests that look at figures: one at a time.
+ALONE = {
+    "test_hdr", "test_load", "test_load_faults", "test_load_length", "test_load_output", "test_load_protocols",
+    "test_load_truth", "test_regimes", "test_watch",
+}
 # The parts that have threads; the other programs have one.
-THREADED = {"test_load", "test_load_loops", "test_recorder", "test_sampler", "test_forest", "test_rank_gp", "test_linear",
-            "test_correlate", "test_tls", "test_h2", "test_rfecv"}
+THREADED = {
+    "test_correlate", "test_forest", "test_h2", "test_linear", "test_load", "test_load_loops", "test_rank_gp",
+    "test_recorder", "test_rfecv", "test_sampler", "test_tls",
+}
 
 
 def run_cli_file(name, count):
@@ -130,7 +139,6 @@ def run_cli_file(name, count):
 
 
 def run_cli(build, count, wanted, at_once=1):
-    """Side by side only under a sanitizer, where nobody looks at figures."""
     os.environ["CULPRIT"] = str((build / "culprit").resolve())
     names = [p.stem for p in sorted((HERE / "cli").glob("test_*.py")) if wanted(p.stem)]
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
@@ -193,9 +201,10 @@ def main():
         return not args.names or any(n in name for n in args.names)
 
     if args.fuzz is None:
-        run_units(top / "build", count, wanted, os.cpu_count(), lambda name: name in COMPUTING)
-        run_units(top / "build", count, wanted, 1, lambda name: name not in COMPUTING)
-        run_cli(top / "build", count, wanted)
+        run_units(top / "build", count, wanted, os.cpu_count(), lambda name: name in SHARING)
+        run_units(top / "build", count, wanted, 1, lambda name: name not in SHARING)
+        run_cli(top / "build", count, lambda name: wanted(name) and name not in ALONE, os.cpu_count())
+        run_cli(top / "build", count, lambda name: wanted(name) and name in ALONE)
     if args.all:
         os.environ["CULPRIT_SANITIZED"] = "1"
         os.environ["CK_TIMEOUT_MULTIPLIER"] = "5"
