@@ -260,27 +260,32 @@ double correlate_words_lead_s(const struct correlate_report *r, const struct cor
 	return (double)row->lag * r->set->step_s;
 }
 
-struct correlate_family *correlate_words_families(const struct correlate_report *r, size_t *n)
+struct correlate_family *correlate_words_families(
+	const struct correlate_report *r, size_t *n, size_t *of)
 {
 	const struct correlate_result *c = r->result;
 	struct correlate_family *all = NULL;
-	size_t cap = 0, k = 0;
+	json_t *index = json_object();
+	size_t cap = 0;
 
 	*n = 0;
 	for (size_t i = 0; i < c->n; i++) {
 		const char *name = c->shown.items[c->rows[i].series].family;
+		json_t *at = json_object_get(index, name ? name : "");
+		size_t k = at ? (size_t)json_integer_value(at) : *n;
 
 		name = name ? name : "";
-		if (!*n || strcmp(all[k].name, name) != 0)
-			for (k = 0; k < *n && strcmp(all[k].name, name) != 0;)
-				k++;
-		if (k == *n) {
+		if (!at) {
+			json_object_set_new_nocheck(index, name, json_integer((json_int_t)k));
 			all = mem_grow(all, &cap, *n + 1, sizeof(*all));
 			all[(*n)++] = (struct correlate_family){.name = name, .best = i};
 		}
 		all[k].looked_at++;
 		all[k].found += c->rows[i].found;
+		if (of)
+			of[i] = k;
 	}
+	json_decref(index);
 	return all;
 }
 

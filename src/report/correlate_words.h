@@ -51,7 +51,9 @@ struct correlate_family {
 	size_t looked_at, found;
 	size_t best; /* row */
 };
-struct correlate_family *correlate_words_families(const struct correlate_report *r, size_t *n);
+/* `of`: of each row its family; may be NULL. free(). */
+struct correlate_family *correlate_words_families(
+	const struct correlate_report *r, size_t *n, size_t *of);
 
 /* What is drawn of a series: the values themselves, or means of stretches of them. NULL where none
  * are kept. */
@@ -76,21 +78,21 @@ void correlate_words_verdict(struct str *head, struct str *rest, const struct co
 /* The i-th warning; false behind the last. */
 bool correlate_words_doubt(struct str *out, const struct correlate_report *r, size_t i);
 
-/* "total rose by 84 ms, from 120 to 204 (19:00 to 21:20 against 16:40 to 19:00): latency of
- * apps/data +61, …" */
-bool correlate_words_account(struct str *out, const struct correlate_report *r);
+/* What the account `which` says: "total rose by 84 ms, from 120 to 204 (19:00 to 21:20 against
+ * 16:40 to 19:00): latency of apps/data +61, …"; false where there is none. */
+bool correlate_words_account(struct str *out, const struct correlate_report *r, size_t which);
 
-/* One term of the account. */
+/* One term of an account. */
 struct correlate_term {
 	size_t part;
 	bool mix; /* else latency */
 	double value;
 };
-/* By falling size, 2 × change->n at most (mix only where there are weights); free(). */
-struct correlate_term *correlate_words_terms(const struct correlate_report *r, size_t *n);
-/* "latency of apps/data", "mix of sparkline" */
-void correlate_words_term(
-	struct str *out, const struct correlate_report *r, const struct correlate_term *t);
+/* By falling size, mix only where there are weights; free(). */
+struct correlate_term *correlate_words_terms(
+	const struct correlate_report *r, size_t which, size_t *n);
+/* "latency of apps/data", "mix of sparkline"; of a sum the part's name alone. */
+void correlate_words_term(struct str *out, const struct account *a, const struct correlate_term *t);
 
 /* "19:00 to 21:20 (2 h 20 m), held against the 4 hours before" */
 void correlate_words_incident(struct str *out, const struct correlate_report *r);

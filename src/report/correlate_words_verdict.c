@@ -10,7 +10,7 @@
 #include "report/phrase.h"
 #include "stats/dist.h"
 
-enum { NAME = 44, NAMED = 3, FEW = 60 };
+enum { NAME = 44, NAMED = 3, TERMS = 6, FEW = 60 };
 
 static void add_name(struct str *out, const struct correlate_report *r, size_t series)
 {
@@ -122,33 +122,36 @@ static void add_others(struct str *out, const struct correlate_report *r, size_t
 		str_add_char(out, '.');
 }
 
-/* "The other 148 series show nothing at 5 % false discoveries, among them all 120 of throughput."
- */
+/* "The other 148 series show nothing at 5 % false discoveries, among them all 120 of throughput and
+ * 10 of layer." */
 static void add_silence(struct str *out, const struct correlate_report *r)
 {
 	const struct correlate_result *c = r->result;
-	size_t n_families, silent = 0, rest = c->n - c->n_found;
-	struct correlate_family *f = correlate_words_families(r, &n_families);
+	size_t n_families, silent = 0, said = 0, rest = c->n - c->n_found;
+	struct correlate_family *f = correlate_words_families(r, &n_families, NULL);
 
+	for (size_t i = 0; i < n_families; i++)
+		silent += n_families > 1 && !f[i].found;
 	if (rest) {
 		str_add(out, out->len ? " The other " : "The other ");
 		add_number(out, rest);
 		str_addf(out, " series show nothing at %.3g %% false discoveries",
 			100 * c->spec.fdr);
 	}
-	for (size_t i = 0; i < n_families && n_families > 1; i++) {
-		if (f[i].found || ++silent > NAMED)
+	for (size_t i = 0; i < n_families && said < silent && said < NAMED; i++) {
+		if (f[i].found)
 			continue;
-		str_add(out, silent > 1 ? ", " : ", among them all ");
+		str_add(out, !said ? ", among them all " : said + 1 < silent ? ", " : " and ");
+		said++;
 		add_number(out, f[i].looked_at);
 		str_add(out, " of ");
 		correlate_words_name(
 			out, f[i].name[0] ? f[i].name : "those without a family", NAME, "…");
 	}
-	if (silent > NAMED) {
+	if (said < silent) {
 		str_add(out, " and ");
-		add_number(out, silent - NAMED);
-		str_add(out, silent == NAMED + 1 ? " more family" : " more families");
+		add_number(out, silent - said);
+		str_add(out, silent - said == 1 ? " more family" : " more families");
 	}
 	if (rest)
 		str_add_char(out, '.');
@@ -162,6 +165,35 @@ static size_t first_leader(const struct correlate_result *c)
 	while (i < c->n && !correlate_words_leads(c, i))
 		i++;
 	return i;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The effective size that the middle one of the series has. */
+static double middle_n(const struct correlate_result *c)
+{
+	double *n = mem_alloc(c->n + 1, sizeof(*n)), middle;
+
+	for (size_t i = 0; i < c->n; i++)
+		n[i] = fmin(c->rows[i].n_eff, (double)c->rows[i].n);
+	qsort(n, c->n, sizeof(*n), by_size);
+	middle = n[c->n / 2];
+	free(n);
+	return middle;
+}
+
+/* The least |r| of a single true one that the first step of Benjamini and Hochberg lets through, by
+ * Fisher's z. */
+static double least_r(const struct correlate_result *c)
+{
+	double n = middle_n(c), z = -dist_normal_quantile(c->spec.fdr / 2 / (double)c->tests);
+
+	return n > 3.5 ? tanh(z / sqrt(n - 3)) : 1;
 }
 
 static void say_none(struct str *head, struct str *rest, const struct correlate_report *r)
@@ -196,7 +228,9 @@ static void say_none(struct str *head, struct str *rest, const struct correlate_
 	add_r(rest, &c->rows[0]);
 	str_add(rest, ", q = ");
 	correlate_words_p(rest, c->rows[0].q);
-	str_add(rest, ").");
+	str_add(rest, "). One alone would be found from about |r| = ");
+	phrase_fixed(rest, least_r(c), 2);
+	str_add(rest, " on.");
 }
 
 void correlate_words_verdict(struct str *head, struct str *rest, const struct correlate_report *r)
@@ -245,46 +279,17 @@ static bool doubt_pearson(struct str *out, const struct correlate_report *r)
 	return true;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The effective size that the middle one of the series has. */
-static double middle_n(const struct correlate_result *c)
-{
-	double *n = mem_alloc(c->n + 1, sizeof(*n)), middle;
-
-	for (size_t i = 0; i < c->n; i++)
-		n[i] = c->rows[i].n_eff < (double)c->rows[i].n ? c->rows[i].n_eff
-							       : (double)c->rows[i].n;
-	qsort(n, c->n, sizeof(*n), by_size);
-	middle = n[c->n / 2];
-	free(n);
-	return middle;
-}
-
-/* The least |r| of a single true one that the first step of Benjamini and Hochberg lets through, by
- * Fisher's z. */
 static bool doubt_few(struct str *out, const struct correlate_report *r)
 {
 	const struct correlate_result *c = r->result;
-	double n, z, least;
 
-	if (!c->n || !c->tests)
+	if (!c->n || !(middle_n(c) < FEW))
 		return false;
-	n = middle_n(c);
-	if (!(n < FEW))
-		return false;
-	z = -dist_normal_quantile(c->spec.fdr / 2 / (double)c->tests);
-	least = n > 3.5 ? tanh(z / sqrt(n - 3)) : 1;
-	str_add(out, "There is little to go by: as much as ");
-	phrase_fixed(out, n, 0);
-	str_add(out, " independent steps. One series alone would be found from about |r| = ");
-	phrase_fixed(out, least, 2);
-	str_add(out, " on; longer series or fewer of them would tell more.");
+	str_add(out, "There is little to go by: about ");
+	phrase_fixed(out, middle_n(c), 0);
+	str_add(out, " independent steps a series, in which only |r| from about ");
+	phrase_fixed(out, least_r(c), 2);
+	str_add(out, " on can be found. A longer time, or fewer series, would tell more.");
 	return true;
 }
 
@@ -333,28 +338,29 @@ static int by_falling(const void *a, const void *b)
 	return x->part != y->part ? (x->part < y->part ? -1 : 1) : x->mix - y->mix;
 }
 
-struct correlate_term *correlate_words_terms(const struct correlate_report *r, size_t *n)
+struct correlate_term *correlate_words_terms(
+	const struct correlate_report *r, size_t which, size_t *n)
 {
-	struct correlate_term *t = mem_zalloc(2 * r->change->n + 1, sizeof(*t));
+	const struct account_change *c = &r->changes[which];
+	struct correlate_term *t = mem_zalloc(2 * c->n + 1, sizeof(*t));
 
 	*n = 0;
-	for (size_t i = 0; i < r->change->n; i++) {
-		const struct account_effect *e = &r->change->effects[i];
+	for (size_t i = 0; i < c->n; i++) {
+		const struct account_effect *e = &c->effects[i];
 
 		t[(*n)++] = (struct correlate_term){e->part, false, e->latency};
-		if (!r->account->is_sum)
+		if (!r->accounts[which].is_sum)
 			t[(*n)++] = (struct correlate_term){e->part, true, e->mix};
 	}
 	qsort(t, *n, sizeof(*t), by_falling);
 	return t;
 }
 
-void correlate_words_term(
-	struct str *out, const struct correlate_report *r, const struct correlate_term *t)
+void correlate_words_term(struct str *out, const struct account *a, const struct correlate_term *t)
 {
-	if (!r->account->is_sum)
+	if (!a->is_sum)
 		str_add(out, t->mix ? "mix of " : "latency of ");
-	correlate_words_name(out, r->account->parts[t->part].name, NAME, "…");
+	correlate_words_name(out, a->parts[t->part].name, NAME, "…");
 }
 
 static void add_unit(struct str *out, const struct correlate_report *r)
@@ -363,23 +369,45 @@ static void add_unit(struct str *out, const struct correlate_report *r)
 		str_addf(out, " %s", r->unit);
 }
 
-static void add_stretch(struct str *out, const struct correlate_report *r, struct report_stretch s)
+static void add_stretch(
+	struct str *out, const struct correlate_report *r, double from_s, double to_s)
 {
-	correlate_words_time(out, r->set, s.from_s);
+	correlate_words_time(out, r->set, from_s);
 	str_add(out, " to ");
-	correlate_words_time(out, r->set, s.to_s);
+	correlate_words_time(out, r->set, to_s);
 }
 
-bool correlate_words_account(struct str *out, const struct correlate_report *r)
+/* "latency of apps/data +61, its traffic +9, …, all others −2" */
+static void add_terms(struct str *out, const struct correlate_report *r, size_t which)
 {
-	const struct account_change *c = r->change;
+	const struct account_change *c = &r->changes[which];
+	double size = fabs(c->change), rest = c->change;
 	struct correlate_term *t;
-	double rest;
-	size_t n, k;
+	size_t n, k = 0;
 
-	if (!r->account || !c)
+	t = correlate_words_terms(r, which, &n);
+	for (; k < n && k < TERMS && (!k || fabs(t[k].value) > .01 * size); k++) {
+		str_add(out, k ? ", " : "");
+		correlate_words_term(out, &r->accounts[which], &t[k]);
+		str_add_char(out, ' ');
+		correlate_words_change(out, t[k].value, size);
+		rest -= t[k].value;
+	}
+	if (k < n) {
+		str_add(out, ", all others ");
+		correlate_words_change(out, rest, size);
+	}
+	free(t);
+}
+
+bool correlate_words_account(struct str *out, const struct correlate_report *r, size_t which)
+{
+	const struct account_change *c;
+
+	if (which >= r->n_accounts || !r->changes || !r->changes[which].n)
 		return false;
-	correlate_words_name(out, correlate_words_series(r, r->account->total), NAME, "…");
+	c = &r->changes[which];
+	correlate_words_name(out, correlate_words_series(r, r->accounts[which].total), NAME, "…");
 	str_add(out, c->change < 0 ? " fell by " : " rose by ");
 	correlate_words_value(out, fabs(c->change));
 	add_unit(out, r);
@@ -387,30 +415,13 @@ bool correlate_words_account(struct str *out, const struct correlate_report *r)
 	correlate_words_value(out, c->before);
 	str_add(out, " to ");
 	correlate_words_value(out, c->after);
-	if (isfinite(r->after.from_s) && r->after.to_s > r->after.from_s) {
-		str_add(out, " (");
-		add_stretch(out, r, r->after);
-		str_add(out, " against ");
-		add_stretch(out, r, r->before);
-		str_add_char(out, ')');
-	}
-	str_add(out, ": ");
-	t = correlate_words_terms(r, &n);
-	rest = c->change;
-	for (k = 0; k < n && k < 2 * NAMED && (!k || fabs(t[k].value) > .01 * fabs(c->change));
-		k++) {
-		str_add(out, k ? ", " : "");
-		correlate_words_term(out, r, &t[k]);
-		str_add_char(out, ' ');
-		correlate_words_change(out, t[k].value, fabs(c->change));
-		rest -= t[k].value;
-	}
-	if (k < n) {
-		str_add(out, ", all others ");
-		correlate_words_change(out, rest, fabs(c->change));
-	}
+	str_add(out, " (");
+	add_stretch(out, r, c->is.from_s, c->is.to_s);
+	str_add(out, " against ");
+	add_stretch(out, r, c->was.from_s, c->was.to_s);
+	str_add(out, "): ");
+	add_terms(out, r, which);
 	str_add_char(out, '.');
-	free(t);
 	return true;
 }
 
@@ -420,7 +431,7 @@ void correlate_words_incident(struct str *out, const struct correlate_report *r)
 {
 	const struct incident_spec *s = &r->incident->spec;
 
-	add_stretch(out, r, (struct report_stretch){s->from_s, s->to_s});
+	add_stretch(out, r, s->from_s, s->to_s);
 	str_add(out, " (");
 	correlate_words_span(out, s->to_s - s->from_s);
 	str_add(out, ")");

@@ -207,10 +207,6 @@ struct report_profile_diff_page {
 void report_profile_diff_html(struct str *out, const struct report_profile_diff_page *page);
 
 /* What moved with a target, or changed during an incident, and what else is known of it. */
-struct report_stretch {
-	double from_s, to_s; /* Unix time */
-};
-
 struct correlate_report {
 	const char *what;                      /* "metrics.csv", "run 7: culprit load …" */
 	const char *unit;                      /* of the target: "ms"; "" or NULL: not known */
@@ -218,9 +214,9 @@ struct correlate_report {
 	/* The series as they were: their times, names, what was done to them, notes. `values` may
 	 * be NULL (a stored run, whose data is gone): what the result keeps is drawn then. */
 	const struct series_set *set;
-	const struct account *account;          /* of the target, or NULL */
-	const struct account_change *change;    /* of the account, or NULL */
-	struct report_stretch before, after;    /* that `change` is between */
+	const struct account *accounts;       /* of the target, the best fit first */
+	const struct account_change *changes; /* one an account, or NULL */
+	size_t n_accounts;
 	const struct incident_result *incident; /* or NULL */
 	size_t top; /* rows shown of a family and of an incident; 0: ten */
 };

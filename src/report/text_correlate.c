@@ -12,7 +12,15 @@
 #include "report/phrase.h"
 #include "report/text_correlate.h"
 
-enum { PROSE = 96, TOP = 10, SPARK_MIN = 12, SPARK_MAX = 30, NAME_MIN = 12, FOLDED = 3 };
+enum {
+	PROSE = 96,
+	TOP = 10,
+	SPARK_MIN = 10,
+	SPARK_MAX = 30,
+	NAME_MIN = 12,
+	FOLDED = 3,
+	SILENT = 10
+};
 
 size_t text_correlate_prose(const struct term *term)
 {
@@ -107,21 +115,21 @@ struct sheet {
 	const struct term *term;
 	struct table t;
 	bool lags;
-	size_t name, spark;        /* columns */
+	size_t name, spark;        /* columns they may take */
+	size_t longest;            /* name, with the mark before it */
 	struct str *above, *below; /* of each row */
 	size_t rows, cap;
 	bool has_mechanical, has_doubtful;
 };
 
-static void sheet_open(struct sheet *s, const struct correlate_report *r, const struct term *term)
+static void sheet_open(struct sheet *s, const struct correlate_report *r, const struct term *term,
+	size_t name, size_t spark)
 {
-	size_t fixed;
-
-	*s = (struct sheet){.r = r, .term = term, .lags = r->result->spec.max_lag > 0};
-	/* r, interval, q, share, lead and the gaps between them */
-	fixed = 7 + 16 + 9 + 7 + (s->lags ? 9 : 0) + 2;
-	s->name = term->width > fixed + SPARK_MIN + NAME_MIN ? term->width - fixed - SPARK_MIN
-							     : NAME_MIN;
+	*s = (struct sheet){.r = r,
+		.term = term,
+		.lags = r->result->spec.max_lag > 0,
+		.name = name,
+		.spark = spark};
 	table_column(&s->t, "", TABLE_LEFT);
 	table_column(&s->t, "r", TABLE_RIGHT);
 	table_column(&s->t, "", TABLE_LEFT);
@@ -160,24 +168,31 @@ static void spark_cell(struct sheet *s, size_t series)
 	struct correlate_course c;
 	struct str text = STR_INIT;
 
-	if (s->spark && correlate_words_course(&c, s->r, series))
+	if (correlate_words_course(&c, s->r, series))
 		term_spark(&text, s->term, c.values, c.n, s->spark);
 	table_cell(&s->t, str_text(&text));
 	str_release(&text);
 }
 
-static void target_row(struct sheet *s)
+static void name_cell(struct sheet *s, const char *mark, const char *name)
 {
 	struct str text = STR_INIT;
+	size_t width = str_width(name) + 2;
 
-	sheet_row(s);
-	str_add(&text, "  ");
-	correlate_words_name(&text, s->r->result->target, s->name - 2, cut_mark(s));
+	s->longest = width > s->longest ? width : s->longest;
+	str_add(&text, mark);
+	correlate_words_name(&text, name, s->name - 2, s->term->unicode ? "…" : "~");
 	cell(s, &text);
+	str_release(&text);
+}
+
+static void target_row(struct sheet *s)
+{
+	sheet_row(s);
+	name_cell(s, "  ", s->r->result->target);
 	for (size_t i = 0; i < 4 + (size_t)s->lags; i++)
 		table_cell(&s->t, "");
 	spark_cell(s, s->r->result->spec.target);
-	str_release(&text);
 }
 
 static void series_row(struct sheet *s, const struct correlate_row *row)
@@ -187,10 +202,11 @@ static void series_row(struct sheet *s, const struct correlate_row *row)
 	sheet_row(s);
 	s->has_mechanical |= row->mechanical;
 	s->has_doubtful |= row->doubtful;
-	str_add(&text, row->doubtful ? "? " : row->mechanical ? "= " : "  ");
-	correlate_words_name(
-		&text, correlate_words_series(s->r, row->series), s->name - 2, cut_mark(s));
-	cell(s, &text);
+	name_cell(s,
+		row->doubtful     ? "? "
+		: row->mechanical ? "= "
+				  : "  ",
+		correlate_words_series(s->r, row->series));
 	correlate_words_r(&text, row->r);
 	cell(s, &text);
 	correlate_words_interval(&text, row->r, row->low, row->high);
@@ -291,10 +307,9 @@ static void family_rows(struct sheet *s, const struct correlate_family *f, bool 
 	size_t most = s->r->top ? s->r->top : TOP, n = 0, left = 0;
 	struct str text = STR_INIT;
 
-	for (size_t i = f->best; i < c->n; i++) {
-		bool shown = c->rows[i].found || (!f->found && i == f->best);
-
-		if (!shown || !of_family(s->r, i, f->name) || !first_of_group(s->r, i, f->name))
+	/* rows are sorted by q: found ones stand first */
+	for (size_t i = f->best; i == f->best || i < c->n_found; i++) {
+		if (!of_family(s->r, i, f->name) || !first_of_group(s->r, i, f->name))
 			continue;
 		if (n++ >= most) {
 			left++;
@@ -315,7 +330,18 @@ static void family_rows(struct sheet *s, const struct correlate_family *f, bool 
 	str_release(&text);
 }
 
-static void sheet_close(struct sheet *s, struct str *out)
+static void sheet_release(struct sheet *s)
+{
+	for (size_t i = 0; i < s->rows; i++) {
+		str_release(&s->above[i]);
+		str_release(&s->below[i]);
+	}
+	free(s->above);
+	free(s->below);
+	table_release(&s->t);
+}
+
+static void sheet_render(const struct sheet *s, struct str *out)
 {
 	struct str lines = STR_INIT;
 	const char *p;
@@ -332,49 +358,60 @@ static void sheet_close(struct sheet *s, struct str *out)
 			str_add(out, str_text(&s->below[i - 1]));
 		p += n;
 	}
-	for (size_t i = 0; i < s->rows; i++) {
-		str_release(&s->above[i]);
-		str_release(&s->below[i]);
-	}
-	free(s->above);
-	free(s->below);
-	table_release(&s->t);
 	str_release(&lines);
 }
 
-/* The longest name that will be shown, and what that leaves to the courses. */
-static void measure(struct sheet *s)
+/* Columns of the table but for names and courses. */
+static size_t fixed_width(const struct sheet *s)
 {
-	const struct correlate_result *c = s->r->result;
-	size_t longest = str_width(c->target), room = s->name;
+	size_t total = 2 * (s->t.n_columns - 1);
 
-	for (size_t i = 0; i < c->n && longest + 2 < room; i++) {
-		size_t w = str_width(correlate_words_series(s->r, c->rows[i].series));
+	for (size_t c = 1; c + 1 < s->t.n_columns; c++) {
+		size_t most = str_width(s->t.columns[c].title);
 
-		if (c->rows[i].found || i < TOP)
-			longest = w > longest ? w : longest;
+		for (size_t i = c; i < s->t.n_cells; i += s->t.n_columns) {
+			size_t w = str_width(s->t.cells[i]);
+
+			most = w > most ? w : most;
+		}
+		total += most;
 	}
-	s->spark = SPARK_MIN;
-	if (longest + 2 < room) {
-		s->spark += room - longest - 2;
-		s->name = longest + 2;
-	}
-	s->spark = s->spark > SPARK_MAX ? SPARK_MAX : s->spark;
+	return total;
 }
 
+static void sheet_fill(struct sheet *s)
+{
+	size_t n, silent = 0;
+	struct correlate_family *f = correlate_words_families(s->r, &n, NULL);
+
+	target_row(s);
+	for (size_t i = 0; i < n; i++)
+		if (f[i].found || ++silent <= SILENT)
+			family_rows(s, &f[i], n == 1 && !f[i].name[0]);
+	if (silent > SILENT)
+		str_addf(&s->below[s->rows - 1], "\nin %zu more families: none found\n",
+			silent - SILENT);
+	free(f);
+}
+
+/* Once to see how wide it is, then so that names are whole if they can be, and courses long. */
 static void add_table(struct str *out, const struct term *term, const struct correlate_report *r)
 {
-	size_t n;
-	struct correlate_family *f = correlate_words_families(r, &n);
 	struct str text = STR_INIT;
 	struct sheet s;
+	size_t fixed, room, name;
 
-	sheet_open(&s, r, term);
-	measure(&s);
-	target_row(&s);
-	for (size_t i = 0; i < n; i++)
-		family_rows(&s, &f[i], n == 1 && !f[i].name[0]);
-	sheet_close(&s, out);
+	sheet_open(&s, r, term, NAME_MIN, SPARK_MIN);
+	sheet_fill(&s);
+	fixed = fixed_width(&s);
+	room = term->width > fixed + NAME_MIN + SPARK_MIN ? term->width - fixed
+							  : NAME_MIN + SPARK_MIN;
+	name = s.longest < room - SPARK_MIN ? s.longest : room - SPARK_MIN;
+	sheet_release(&s);
+	sheet_open(&s, r, term, name, room - name < SPARK_MAX ? room - name : SPARK_MAX);
+	sheet_fill(&s);
+	sheet_render(&s, out);
+	sheet_release(&s);
 	str_add_char(out, '\n');
 	correlate_words_method(&text, r);
 	if (s.lags)
@@ -385,14 +422,13 @@ static void add_table(struct str *out, const struct term *term, const struct cor
 			       "arithmetic.");
 	text_correlate_dim(out, term, &text, 0);
 	str_release(&text);
-	free(f);
 }
 
 static void add_account(struct str *out, const struct term *term, const struct correlate_report *r)
 {
 	struct str text = STR_INIT;
 
-	if (correlate_words_account(&text, r)) {
+	for (size_t i = 0; correlate_words_account(&text, r, i); i++) {
 		str_add_char(out, '\n');
 		text_correlate_wrap(out, term, &text, 0);
 	}
