@@ -130,7 +130,9 @@ static bool one_day(const struct series_set *s)
 
 void correlate_words_time(struct str *out, const struct series_set *s, double time_s)
 {
-	add_moment(out, s, time_s, !one_day(s), false);
+	enum { YEAR_S = 300 * DAY_S }; /* from where on days alone are not clear */
+
+	add_moment(out, s, time_s, !one_day(s), last_time_s(s) - s->start_s > YEAR_S);
 }
 
 void correlate_words_span(struct str *out, double seconds)
@@ -194,17 +196,19 @@ void correlate_words_interval(struct str *out, double r, double low, double high
 
 void correlate_words_p(struct str *out, double p)
 {
-	char text[NUM_TEXT];
-
 	if (isnan(p))
 		str_add(out, "–");
 	else if (p < 1e-300)
 		str_add(out, "<1e-300");
 	else if (p < 1e-4) {
-		snprintf(text, sizeof(text), "%.0e", p);
-		str_add(out, text);
+		int exponent = (int)floor(log10(p));
+		double mantissa = p * pow(10, -exponent);
+
+		/* 9.6e-9 is 1e-8 */
+		exponent += mantissa >= 9.5;
+		str_addf(out, "%.0fe%d", mantissa >= 9.5 ? 1 : mantissa, exponent);
 	} else
-		phrase_significant(out, p, p < .1 ? 2 : p < .995 ? 2 : 1);
+		phrase_significant(out, p, p < .995 ? 2 : 1);
 }
 
 void correlate_words_value(struct str *out, double value)
@@ -231,6 +235,16 @@ void correlate_words_change(struct str *out, double value, double scale)
 	if (value >= .5 * unit)
 		str_add_char(out, '+');
 	phrase_fixed(out, value, decimals);
+}
+
+void correlate_words_share(struct str *out, double share)
+{
+	if (share < .00095)
+		str_add(out, "<0.1 %");
+	else {
+		phrase_significant(out, 100 * share, 2);
+		str_add(out, " %");
+	}
 }
 
 /* ---- rows ---- */

@@ -30,6 +30,8 @@ void correlate_words_r(struct str *out, double r);
 void correlate_words_interval(struct str *out, double r, double low, double high);
 /* "0.0012", "1.2e-54", "<1e-300". */
 void correlate_words_p(struct str *out, double p);
+/* "66 %", "<0.1 %". */
+void correlate_words_share(struct str *out, double share);
 /* A value of a series, three digits. */
 void correlate_words_value(struct str *out, double value);
 /* With a sign: "+61", "−9". */

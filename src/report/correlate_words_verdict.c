@@ -59,8 +59,8 @@ static void add_head(struct str *out, const struct correlate_report *r, size_t i
 		str_add(out, " and ");
 	}
 	str_add(out, "explains ");
-	phrase_significant(out, 100 * row->share, 2);
-	str_add(out, " % of its changes");
+	correlate_words_share(out, row->share);
+	str_add(out, " of its changes");
 	if (row->mechanical)
 		str_add(out, ", and is a part of it or made of it");
 }
@@ -445,8 +445,6 @@ void correlate_words_incident(struct str *out, const struct correlate_report *r)
 static void add_onset(
 	struct str *out, const struct correlate_report *r, const struct incident_row *row)
 {
-	add_name(out, r, row->series);
-	str_add(out, " at ");
 	correlate_words_time(out, r->set, row->began_s);
 	if (isfinite(row->began_low_s) && isfinite(row->began_high_s)) {
 		str_add(out, " [");
@@ -482,12 +480,15 @@ void correlate_words_incident_verdict(
 			100 * c->spec.fdr);
 		return;
 	}
-	str_add(head, "First began ");
+	add_name(head, r, c->rows[0].series);
+	str_add(head, c->n_found > 1 ? " began first, at " : " alone changed, from ");
 	add_onset(head, r, &c->rows[0]);
-	str_add(head, ": it ");
+	str_add(head, c->n_found > 1 ? ": it " : " on: it ");
 	add_movement(head, &c->rows[0]);
 	for (k = 1; k < c->n_found && k <= NAMED; k++) {
 		str_add(rest, k > 1 ? "; " : "Then ");
+		add_name(rest, r, c->rows[k].series);
+		str_add(rest, " at ");
 		add_onset(rest, r, &c->rows[k]);
 	}
 	if (k < c->n_found) {

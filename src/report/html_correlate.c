@@ -7,6 +7,30 @@
 #include "report/html.h"
 #include "report/html_correlate.h"
 
+void html_correlate_name(struct str *out, const char *name)
+{
+	struct str clean = STR_INIT;
+
+	correlate_words_name(&clean, name, SERIES_NAME_MAX, "…");
+	html_text(out, str_text(&clean));
+	str_release(&clean);
+}
+
+void html_correlate_prose(struct str *out, const char *text)
+{
+	bool in_interval = false;
+
+	for (; *text; text++) {
+		char byte[2] = {*text, '\0'};
+
+		in_interval = *text == '[' || (in_interval && *text != ']');
+		if (*text == ' ' && (in_interval || text[1] == '%'))
+			str_add(out, "&#160;");
+		else
+			str_add_html(out, byte);
+	}
+}
+
 static void add_doubts(struct str *out, const struct correlate_report *r)
 {
 	struct str text = STR_INIT;
@@ -14,7 +38,7 @@ static void add_doubts(struct str *out, const struct correlate_report *r)
 
 	for (; correlate_words_doubt(&text, r, n); n++) {
 		str_add(out, n ? "<li>" : "<ul class=\"warnings\">\n<li>");
-		str_add_html(out, text.p);
+		html_correlate_prose(out, text.p);
 		str_add(out, "</li>\n");
 		str_clear(&text);
 	}
@@ -56,11 +80,11 @@ static void add_header(struct str *out, const struct report_correlate_page *page
 	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
 	html_text(out, page->title);
 	str_add(out, "</p>\n<h1>");
-	str_add_html(out, str_text(&head));
+	html_correlate_prose(out, str_text(&head));
 	str_add(out, ".</h1>\n");
 	if (rest.len) {
 		str_add(out, "<p class=\"lead\">");
-		str_add_html(out, rest.p);
+		html_correlate_prose(out, rest.p);
 		str_add(out, "</p>\n");
 	}
 	add_doubts(out, r);
@@ -98,7 +122,7 @@ static void add_table(struct str *out, const struct correlate_report *r)
 
 	str_add(out, "<section id=\"all\">\n<h2>Every series</h2>\n<p class=\"sub\">");
 	correlate_words_method(&text, r);
-	str_add_html(out, text.p);
+	html_correlate_prose(out, text.p);
 	if (r->result->n > HTML_CORRELATE_ROWS)
 		str_addf(out, " The %d with the least q are listed; culprit export has all %zu.",
 			HTML_CORRELATE_ROWS, r->result->n);

@@ -98,8 +98,8 @@ static void add_rows(struct str *out, const struct correlate_report *r, size_t n
 	COLUMN("name", add_text(out, correlate_words_series(r, rows[i].series)));
 	COLUMN("series", str_addf(out, "%zu", rows[i].series));
 	COLUMN("r", add_number(out, rows[i].r, 4));
-	COLUMN("low", add_number(out, rows[i].low, 3));
-	COLUMN("high", add_number(out, rows[i].high, 3));
+	COLUMN("low", add_number(out, rows[i].low, 4));
+	COLUMN("high", add_number(out, rows[i].high, 4));
 	COLUMN("p", add_number(out, rows[i].p, 3));
 	COLUMN("q", add_number(out, rows[i].q, 3));
 	COLUMN("lag", str_addf(out, "%ld", rows[i].lag));

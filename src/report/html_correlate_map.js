@@ -5,7 +5,7 @@
 const map = document.getElementById('map-canvas');
 const mapTip = document.getElementById('tip');
 const ink = map.getContext('2d');
-const PAD = { left: 46, right: 14, top: 14, bottom: 34 };
+const PAD = { left: 54, right: 14, top: 14, bottom: 34 };
 const most = Math.max(3, -Math.log10(data.fdr) * 2, ...strength) * 1.04;
 let hovered = -1;
 let places = [];
@@ -49,7 +49,7 @@ function mapAxes(c) {
 		ink.moveTo(PAD.left, y);
 		ink.lineTo(right, y);
 		ink.stroke();
-		ink.fillText(v ? '1e' + minus(String(-v)) : 'q = 1', PAD.left - 6, y + 4);
+		ink.fillText(v ? '1e-' + v : 'q = 1', PAD.left - 6, y + 4);
 	});
 	const line = mapY(-Math.log10(data.fdr));
 	ink.strokeStyle = c.orange;
@@ -205,7 +205,8 @@ function showChosen() {
 	fact(list, 'p', probability(data.p[row]));
 	fact(list, 'explains', share(row));
 	fact(list, data.lag[row] >= 0 ? 'leads by' : 'follows by', lead(row).replace('\u2212', ''));
-	fact(list, 'steps compared', data.n[row] + ', worth ' + (data.n_eff[row] ?? '?'));
+	fact(list, 'steps compared', data.n[row].toLocaleString('en') + ', worth '
+		+ (data.n_eff[row] ?? 0).toLocaleString('en'));
 	fact(list, 'family', data.families[data.family[row]]);
 	fact(list, 'one group with', others(row));
 	fact(list, 'note', remarks(row));

@@ -59,8 +59,8 @@ function interval(row) {
 
 function probability(p) {
 	if (p === null) return '\u2013';
-	if (p < 1e-300) return '<1e\u2212300';
-	if (p < 1e-4) return minus(p.toExponential(0));
+	if (p < 1e-300) return '<1e-300';
+	if (p < 1e-4) return p.toExponential(0);
 	return String(Number(p.toPrecision(2)));
 }
 
@@ -71,7 +71,13 @@ function span(seconds) {
 }
 
 const lead = (row) => (data.lag[row] ? span(data.lag[row] * data.step_s) : '');
-const share = (row) => Number((100 * data.r[row] * data.r[row]).toPrecision(2)) + ' %';
+
+function share(row) {
+	const percent = 100 * data.r[row] * data.r[row];
+	return percent >= 0.095 ? Number(percent.toPrecision(2)) + ' %' : '<0.1 %';
+}
+
+
 const short = (value) => minus(String(Number(value.toPrecision(3))));
 
 /* ---- pieces of the page ---- */

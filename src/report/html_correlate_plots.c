@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "report/html_correlate.h"
@@ -49,18 +50,15 @@ void html_correlate_ticks(struct html_correlate_ticks *t, const struct series_se
 	for (double at = ceil(from_s / step) * step; at <= to_s && t->n < SVG_MAX_TICKS;
 		at += step) {
 		struct str text = STR_INIT;
-		const char *label;
+		char *space;
 
 		correlate_words_time(&text, s, at);
-		label = str_text(&text);
-		/* of "11-05 19:00" what is said by the step */
-		if (correlate_words_is_calendar(s) && text.len > 8)
-			label = days || fmod(at, 86400) == 0 ? text.p : text.p + 6;
-		if (days && correlate_words_is_calendar(s) && text.len > 5)
-			text.p[5] = '\0';
-		else if (label == text.p && correlate_words_is_calendar(s) && text.len > 8)
-			text.p[5] = '\0';
-		snprintf(t->text[t->n], sizeof(t->text[0]), "%s", label);
+		space = correlate_words_is_calendar(s) ? strchr(text.p, ' ') : NULL;
+		/* of "11-05 19:00" the time, or the day where there is no time to tell */
+		if (space && (days || fmod(at, 86400) == 0))
+			*space = '\0';
+		snprintf(t->text[t->n], sizeof(t->text[0]), "%s",
+			space && *space ? space + 1 : text.p);
 		t->marks[t->n] = (struct svg_mark){at, t->text[t->n]};
 		t->n++;
 		str_release(&text);
@@ -148,7 +146,7 @@ static void add_caption(
 	double lead = row ? correlate_words_lead_s(r, row) : 0;
 
 	str_add(out, "<figcaption><b>");
-	html_text(out, row ? correlate_words_series(r, row->series) : r->result->target);
+	html_correlate_name(out, row ? correlate_words_series(r, row->series) : r->result->target);
 	str_add(out, "</b> <span class=\"sub\">");
 	if (!row)
 		str_add(out, "the target");
@@ -161,7 +159,7 @@ static void add_caption(
 			str_add(&text, lead > 0 ? ", leads by " : ", follows by ");
 			correlate_words_span(&text, fabs(lead));
 		}
-		str_add_html(out, text.p);
+		html_correlate_prose(out, text.p);
 	}
 	str_add(out, "</span></figcaption>\n");
 	str_release(&text);
@@ -355,7 +353,7 @@ void html_correlate_details(struct str *out, const struct correlate_report *r)
 		if (!row || !origin_of(&o, r, row->series))
 			continue;
 		str_addf(out, "<div class=\"detail\" data-series=\"%zu\">\n<h3>", row->series);
-		html_text(out, correlate_words_series(r, row->series));
+		html_correlate_name(out, correlate_words_series(r, row->series));
 		str_add(out, "</h3>\n<div class=\"plots\">");
 		add_scatter(out, r, &o, row);
 		if (r->result->spec.max_lag)

@@ -29,7 +29,7 @@ static void flow_row(struct str *out, const struct scale *s, const char *label, 
 	double left = across(s, fmin(from, to)), right = across(s, fmax(from, to));
 
 	str_addf(out, "<tr class=\"%s\"><th scope=\"row\">", class);
-	html_text(out, label);
+	html_correlate_name(out, label);
 	str_addf(out,
 		"</th><td class=\"num\">%s</td><td class=\"chart\"><svg width=\"100%%\" "
 		"height=\"22\" aria-hidden=\"true\"><line class=\"grid\" x1=\"%.2f%%\" "
@@ -101,7 +101,7 @@ void html_correlate_accounts(struct str *out, const struct correlate_report *r)
 		str_add(out, i ? "<p class=\"lead\">"
 			       : "<section id=\"account\">\n<h2>What the change is made of</h2>\n"
 				 "<p class=\"lead\">");
-		str_add_html(out, text.p);
+		html_correlate_prose(out, text.p);
 		str_add(out, "</p>\n");
 		str_addf(out, "<p class=\"sub\">%s</p>\n",
 			r->accounts[i].is_sum
@@ -149,12 +149,13 @@ static void onset_bar(struct str *out, const struct correlate_report *r, const s
 	str_addf(out, "<circle class=\"d h\" cx=\"%.2f%%\" cy=\"13\" r=\"4\"/></svg>", began);
 }
 
-static void number_cell(struct str *out, void (*say)(struct str *, double), double value)
+static void number_cell(
+	struct str *out, const char *label, void (*say)(struct str *, double), double value)
 {
 	struct str text = STR_INIT;
 
 	say(&text, value);
-	str_add(out, "<td class=\"num\">");
+	str_addf(out, "<td class=\"num\" data-label=\"%s\">", label);
 	str_add_html(out, text.p);
 	str_add(out, "</td>");
 	str_release(&text);
@@ -171,7 +172,7 @@ static void onset_row(struct str *out, const struct correlate_report *r, const s
 	struct str text = STR_INIT;
 
 	str_addf(out, "<tr data-series=\"%zu\"><th scope=\"row\">", row->series);
-	html_text(out, correlate_words_series(r, row->series));
+	html_correlate_name(out, correlate_words_series(r, row->series));
 	str_addf(out, " <span class=\"tag\">%s</span></th><td class=\"chart\">",
 		row->step ? "step" : "spike");
 	onset_bar(out, r, s, row);
@@ -184,11 +185,11 @@ static void onset_row(struct str *out, const struct correlate_report *r, const s
 	correlate_words_time(&text, r->set, row->began_high_s);
 	str_addf(out, "%s]</span></td>", text.p);
 	str_release(&text);
-	number_cell(out, correlate_words_value, row->before);
-	number_cell(out, correlate_words_value, row->during);
-	number_cell(out, correlate_words_value, row->peak);
-	number_cell(out, say_score, row->score);
-	number_cell(out, correlate_words_p, row->q);
+	number_cell(out, "before", correlate_words_value, row->before);
+	number_cell(out, "during", correlate_words_value, row->during);
+	number_cell(out, "peak", correlate_words_value, row->peak);
+	number_cell(out, "score", say_score, row->score);
+	number_cell(out, "q", correlate_words_p, row->q);
 	str_add(out, "</tr>\n");
 }
 
@@ -252,16 +253,16 @@ void html_correlate_incident(struct str *out, const struct correlate_report *r)
 	str_add(out, "<section id=\"incident\">\n<h2>What changed during the incident</h2>\n<p "
 		     "class=\"sub\">");
 	correlate_words_incident(&head, r);
-	str_add_html(out, head.p);
+	html_correlate_prose(out, head.p);
 	str_add(out, ". Score: the change, in units of the series' own usual change over as long; "
-		     "the line is the interval that holds the onset to 95 %.</p>\n");
+		     "the line is the interval that holds the onset to 95&#160;%.</p>\n");
 	if (r->result) {
 		str_clear(&head);
 		correlate_words_incident_verdict(&head, &rest, r);
 		str_add(out, "<p class=\"lead\">");
-		str_add_html(out, head.p);
+		html_correlate_prose(out, head.p);
 		str_add(out, ". ");
-		str_add_html(out, str_text(&rest));
+		html_correlate_prose(out, str_text(&rest));
 		str_add(out, "</p>\n");
 	}
 	if (r->incident->n_found)

@@ -40,8 +40,12 @@ function arrange() {
 }
 
 function cells(row) {
-	const name = make('span', 'c-name', (is(row, DOUBTFUL) ? '? ' : '')
-		+ (is(row, MECHANICAL) ? '= ' : '') + data.name[row]);
+	const mark = (is(row, DOUBTFUL) ? '? ' : '') + (is(row, MECHANICAL) ? '= ' : '');
+	const whole = data.name[row];
+	const end = Math.max(0, whole.length - 12);
+	/* cut in the middle: names that begin alike differ at their end */
+	const name = make('span', 'c-name', make('span', 'start', mark + whole.slice(0, end)),
+		make('span', 'rest', whole.slice(end)));
 	name.title = data.name[row];
 	const r = make('span', 'c-r', rText(row) + ' ', make('span', 'ci', interval(row)));
 	return [name, make('span', 'c-f', data.families[data.family[row]]), r,

@@ -218,8 +218,7 @@ static void series_row(struct sheet *s, const struct correlate_row *row)
 			correlate_words_short_span(&text, correlate_words_lead_s(s->r, row));
 		cell(s, &text);
 	}
-	phrase_significant(&text, 100 * row->share, 2);
-	str_add(&text, " %");
+	correlate_words_share(&text, row->share);
 	cell(s, &text);
 	spark_cell(s, row->series);
 	str_release(&text);
