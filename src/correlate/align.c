@@ -41,23 +41,46 @@ static int by_time(const void *a, const void *b)
 
 	if (x->time_s != y->time_s)
 		return x->time_s < y->time_s ? -1 : 1;
+	if (isnan(x->value) || isnan(y->value))
+		return isnan(y->value) - isnan(x->value);
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
-/* Equal times become one point with the mean of their values. */
+/* Its step, from all times, those of gaps included: somebody looked then. */
+static double step_of(const struct clean *c)
+{
+	double *times = mem_alloc(c->n + 1, sizeof(*times));
+	double *spare = mem_alloc(c->n + 1, sizeof(*spare)), step;
+	size_t n = 0;
+
+	for (size_t k = 0; k < c->n; k++)
+		if (!n || c->points[k].time_s > times[n - 1])
+			times[n++] = c->points[k].time_s;
+	step = series_step(times, n, spare);
+	free(times);
+	free(spare);
+	return step;
+}
+
+/* What is known remains; equal times become one point with the mean of their values. */
 static void merge(struct clean *c)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < c->n;) {
+	for (size_t i = 0, end; i < c->n; i = end) {
 		double sum = 0;
-		size_t same = i;
+		size_t known = 0;
 
-		for (; same < c->n && c->points[same].time_s == c->points[i].time_s; same++)
-			sum += c->points[same].value;
-		c->points[kept++] = (struct point){c->points[i].time_s, sum / (double)(same - i)};
-		c->duplicate += same - i - 1;
-		i = same;
+		for (end = i; end < c->n && c->points[end].time_s == c->points[i].time_s; end++) {
+			if (isnan(c->points[end].value))
+				continue;
+			sum += c->points[end].value;
+			known++;
+		}
+		if (known)
+			c->points[kept++] =
+				(struct point){c->points[i].time_s, sum / (double)known};
+		c->duplicate += end - i - 1;
 	}
 	c->n = kept;
 }
@@ -68,28 +91,22 @@ static void clean_one(void *arg, size_t i)
 	const struct series_points *p = &a->points[i];
 	struct clean *c = &a->clean[i];
 	double from = isnan(a->o->from_s) ? -INFINITY : a->o->from_s;
-	double to = isnan(a->o->to_s) ? INFINITY : a->o->to_s, *times, *spare;
+	double to = isnan(a->o->to_s) ? INFINITY : a->o->to_s;
 
 	c->points = mem_alloc(p->n + 1, sizeof(*c->points));
 	for (size_t k = 0; k < p->n; k++) {
 		double t = p->time_s[k];
 
 		c->bad += !isfinite(t) || isinf(p->value[k]);
-		if (!isfinite(t) || !isfinite(p->value[k]) || t < from || t > to)
+		if (!isfinite(t) || t < from || t > to)
 			continue;
 		c->unsorted += c->n && t < c->points[c->n - 1].time_s;
-		c->points[c->n++] = (struct point){t, p->value[k]};
+		c->points[c->n++] = (struct point){t, isinf(p->value[k]) ? NAN : p->value[k]};
 	}
 	if (c->unsorted)
 		qsort(c->points, c->n, sizeof(*c->points), by_time);
+	c->step_s = step_of(c);
 	merge(c);
-	times = mem_alloc(c->n + 1, sizeof(*times));
-	spare = mem_alloc(c->n + 1, sizeof(*spare));
-	for (size_t k = 0; k < c->n; k++)
-		times[k] = c->points[k].time_s;
-	c->step_s = series_step(times, c->n, spare);
-	free(times);
-	free(spare);
 }
 
 /* ---- the axis of all ---- */
@@ -101,23 +118,24 @@ static int by_step(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The step that most series have, give or take a hundredth; of two that equally many have, the
- * longer one, on which the finer ones can be had as well. */
+/* The step that most series have, give or take a hundredth; of two that equally many have, the one
+ * of more points. */
 static double common_step(struct clean *clean, size_t n)
 {
 	struct clean **order = mem_alloc(n + 1, sizeof(*order));
-	size_t m = 0, best_n = 0;
+	size_t m = 0, best_n = 0, best_points = 0, points = 0;
 	double best = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (clean[i].step_s > 0)
 			order[m++] = &clean[i];
 	qsort(order, m, sizeof(*order), by_step);
-	for (size_t low = 0, high = 0; low < m; low++) {
+	for (size_t low = 0, high = 0; low < m; points -= order[low++]->n) {
 		for (; high < m && order[high]->step_s <= order[low]->step_s * 1.01; high++)
-			;
-		if (high - low >= best_n) {
+			points += order[high]->n;
+		if (high - low > best_n || (high - low == best_n && points > best_points)) {
 			best_n = high - low;
+			best_points = points;
 			best = order[low + best_n / 2]->step_s;
 		}
 	}

@@ -91,7 +91,12 @@ int series_axis_make(struct series_axis *a, double first_s, double last_s, doubl
 			"stretch "
 			"of it with --from and --to, or a longer --step",
 			from, to, num_count(n, count), step, SERIES_TIMES_MAX);
-	a->n = n < 1 ? 1 : (size_t)n;
+	if (!(n >= 2))
+		return err_set(err, ERR_INPUT,
+			"a step of %s leaves one time of what is there from %s to %s; take a "
+			"shorter --step",
+			step, from, to);
+	a->n = (size_t)n;
 	if (n_series && a->n > values_max / n_series)
 		return err_set(err, ERR_INPUT,
 			"%zu series from %s to %s with a step of %s would be %s values, too many; "

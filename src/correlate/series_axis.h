@@ -17,8 +17,9 @@ struct series_axis {
  * room for n. */
 double series_step(const double *time_s, size_t n, double *spare);
 
-/* From the first and the last time, and `on_s`, a time that lies on it. ERR_INPUT where it would be
- * longer than SERIES_TIMES_MAX, or more than values_max for n_series. step_s > 0. */
+/* From the first and the last time, and `on_s`, a time that lies on it. ERR_INPUT where it would
+ * have one time, be longer than SERIES_TIMES_MAX, or more than values_max for n_series. step_s > 0.
+ */
 int series_axis_make(struct series_axis *a, double first_s, double last_s, double on_s,
 	double step_s, size_t n_series, uint64_t values_max, struct err *err);
 

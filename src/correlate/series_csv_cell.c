@@ -126,37 +126,50 @@ static bool is_grouped(const char *p, size_t len)
 	return digit && mark;
 }
 
+char *csv_shown(struct csv_slice cell, char out[CSV_SHOWN])
+{
+	size_t n = cell.len < CSV_SHOWN - 4 ? cell.len : CSV_SHOWN - 4;
+
+	while (n && n < cell.len && ((unsigned char)cell.p[n] & 0xc0) == 0x80)
+		n--; /* not within a letter */
+	for (size_t i = 0; i < n; i++)
+		out[i] = (unsigned char)cell.p[i] < ' ' || cell.p[i] == 0x7f ? ' ' : cell.p[i];
+	memcpy(out + n, n < cell.len ? "…" : "", n < cell.len ? sizeof("…") : 1);
+	return out;
+}
+
 int csv_cell_refuse(const struct csv_file *f, size_t line, const char *column, const char *p,
 	size_t len, struct err *err)
 {
 	struct csv_slice in = csv_field_inside(p, p + len);
-	int shown = in.len > 60 ? 60 : (int)in.len;
+	char text[CSV_SHOWN];
 	double value;
 
+	csv_shown(in, text);
 	if (is_decimal_comma(in.p, in.len))
 		return err_set(err, ERR_INPUT,
-			"%s: line %zu: '%.*s' in column '%.100s' has a decimal comma; write "
+			"%s: line %zu: '%s' in column '%.100s' has a decimal comma; write "
 			"numbers "
 			"with a point, as 1.5 (from a spreadsheet: save with English (US) as the "
 			"language)",
-			f->name, line, shown, in.p, column);
+			f->name, line, text, column);
 	if (is_grouped(in.p, in.len))
 		return err_set(err, ERR_INPUT,
-			"%s: line %zu: '%.*s' in column '%.100s' has marks between thousands; "
+			"%s: line %zu: '%s' in column '%.100s' has marks between thousands; "
 			"write "
 			"numbers without them, as 1234.5",
-			f->name, line, shown, in.p, column);
+			f->name, line, text, column);
 	for (size_t n = in.len; n-- > 1;)
 		if (series_number_all(in.p, n, &value))
 			return err_set(err, ERR_INPUT,
-				"%s: line %zu: '%.*s' in column '%.100s' is a number with "
+				"%s: line %zu: '%s' in column '%.100s' is a number with "
 				"something "
 				"behind it; leave units out of the cells",
-				f->name, line, shown, in.p, column);
+				f->name, line, text, column);
 	return err_set(err, ERR_INPUT,
-		"%s: line %zu: '%.*s' in column '%.100s' is no number; leave the cell empty where "
+		"%s: line %zu: '%s' in column '%.100s' is no number; leave the cell empty where "
 		"nothing is known",
-		f->name, line, shown, in.p, column);
+		f->name, line, text, column);
 }
 
 int csv_refuse_fields(const struct csv_file *f, size_t line, size_t count, size_t names,

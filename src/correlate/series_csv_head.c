@@ -57,8 +57,7 @@ static int refuse_others(const struct csv_file *f, const struct sample *s, struc
 		what = "is JSON; a CSV file is needed";
 	else if (*p == '<')
 		what = "is HTML or XML; a CSV file is needed";
-	else if (*p == '#' && (memmem(p, (size_t)(end - p), "# TYPE ", 7) ||
-				      memmem(p, (size_t)(end - p), "# HELP ", 7)))
+	else if (begins(s, "# HELP ", 7) || begins(s, "# TYPE ", 7))
 		what = "is in the text format of Prometheus; name it as .om or .prom";
 	return what ? err_set(err, ERR_INPUT, "%s: %s", f->name, what) : 0;
 }
@@ -136,6 +135,7 @@ static int sample_rows(
 	const char *begin = behind_comments(s);
 	struct csv_field probe;
 	struct csv_reader at;
+	struct err why = {0};
 	size_t count;
 	int rc;
 
@@ -144,9 +144,11 @@ static int sample_rows(
 	for (const char *p = s->bytes; p < begin; p++)
 		s->reader.next_line += *p == '\n';
 	at = s->reader;
-	rc = csv_next(&s->reader, &probe, 1, &count, err);
+	rc = csv_next(&s->reader, &probe, 1, &count, &why);
+	if (rc < 0 && s->whole)
+		return err_set(err, why.kind, "%s", why.text);
 	if (rc <= 0 || !row_whole(s))
-		return rc < 0 && s->whole ? rc : 0;
+		return 0;
 	if (count > SERIES_MAX)
 		return err_set(err, ERR_INPUT, "%s: line %zu has %zu columns; %d is the most",
 			f->name, s->reader.line, count, SERIES_MAX);
@@ -159,7 +161,10 @@ static int sample_rows(
 	for (s->rows = 0; s->rows < CSV_SAMPLE; s->rows++) {
 		struct csv_field *row = s->fields + (s->rows + 1) * s->n;
 
-		if (csv_next(&s->reader, row, s->n, &count, NULL) <= 0 || !row_whole(s))
+		rc = csv_next(&s->reader, row, s->n, &count, &why);
+		if (rc < 0 && s->whole && !s->rows)
+			return err_set(err, why.kind, "%s", why.text);
+		if (rc <= 0 || !row_whole(s))
 			break;
 		if (count != s->n && s->rows) /* the second pass says that */
 			break;
@@ -368,19 +373,25 @@ static size_t column_of(const struct csv_head *h, const char *const *names)
 	return SIZE_MAX;
 }
 
-/* Are all cells of the sample times? As numbers only where they are plausible: 2001 to 2100. */
-static bool are_times(const struct sample *s, size_t column, bool any_number)
+/* Are all cells of the sample times, and not any numbers? */
+static bool are_times(const struct sample *s, size_t column)
+{
+	for (size_t row = 0; row < s->rows; row++)
+		if (!is_plain_time(cell(s, row, column)))
+			return false;
+	return s->rows > 0;
+}
+
+/* Where the name says it, one time is enough: the second pass refuses what is none. */
+static bool begins_with_time(const struct sample *s, size_t column)
 {
 	struct series_time t;
+	struct csv_slice in;
 
-	for (size_t row = 0; row < s->rows; row++) {
-		struct csv_slice in = cell(s, row, column);
-
-		if (!(any_number ? series_time_parse(in.p, in.len, TIME_MONTH_FIRST, &t)
-				 : is_plain_time(in)))
-			return false;
-	}
-	return s->rows > 0;
+	if (!s->rows)
+		return false;
+	in = cell(s, 0, column);
+	return series_time_parse(in.p, in.len, TIME_MONTH_FIRST, &t);
 }
 
 static int find_time(struct csv_head *h, const struct sample *s, const struct csv_file *f,
@@ -389,27 +400,27 @@ static int find_time(struct csv_head *h, const struct sample *s, const struct cs
 	static const char *const NAMES[] = {"time", "timestamp", "datetime", "date_time", "date",
 		"@timestamp", "_time", "ts", "when", "epoch", "unixtime", "unix", "clock", "time_s",
 		"time_ms", "t", NULL};
+	char text[CSV_SHOWN];
 
 	if (o->time_column)
 		return column_asked(h, f, o->time_column, "times", &h->time, err);
 	for (const char *const *name = NAMES; *name; name++) {
 		h->time = column_find(h, *name);
-		if (h->time != SIZE_MAX && are_times(s, h->time, true))
+		if (h->time != SIZE_MAX && begins_with_time(s, h->time))
 			return 0;
 	}
 	for (h->time = 0; h->time < h->n; h->time++)
-		if (are_times(s, h->time, false))
+		if (are_times(s, h->time))
 			return 0;
 	if (!s->rows)
 		return err_set(err, ERR_INPUT,
 			"%s: has a line of names and no whole row of %zu fields behind it", f->name,
 			h->n);
-	struct csv_slice in = cell(s, 0, 0);
 
 	return err_set(err, ERR_INPUT,
-		"%s: no column holds times (the first cell of '%.100s' is '%.*s'); name the column "
+		"%s: no column holds times (the first cell of '%.100s' is '%s'); name the column "
 		"of times with --time, and write them as 2026-11-21T19:00:00Z or Unix seconds",
-		f->name, h->columns[0].name, in.len > 40 ? 40 : (int)in.len, in.p);
+		f->name, h->columns[0].name, csv_shown(cell(s, 0, 0), text));
 }
 
 /* A column of words and no number, as names and labels are. */
@@ -477,10 +488,10 @@ static int judge_value(struct csv_head *h, const struct sample *s, const struct 
 			(isdigit((unsigned char)*in.p) ||
 				(in.len > 1 && strchr("-+.,", *in.p) &&
 					isdigit((unsigned char)in.p[1]))) &&
-			!are_times(s, column, false))
+			!are_times(s, column))
 			return csv_cell_refuse(f, csv_file_line(f, (uint64_t)(in.p - s->bytes)),
 				c->name, in.p, in.len, err);
-		if (are_words(s, column) || are_times(s, column, false)) {
+		if (are_words(s, column) || are_times(s, column)) {
 			c->use = CSV_WORDS;
 			return 0;
 		}

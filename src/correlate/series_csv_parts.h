@@ -93,6 +93,10 @@ struct csv_slice {
 };
 struct csv_slice csv_field_inside(const char *p, const char *end);
 
+/* A cell as a message quotes it: its beginning, and no line ends. Returns out. */
+enum { CSV_SHOWN = 64 };
+char *csv_shown(struct csv_slice cell, char out[CSV_SHOWN]);
+
 /* Why a cell cannot be taken, with the mend, to be put behind "line 7, column 'x': "; always
  * ERR_INPUT. */
 int csv_cell_refuse(const struct csv_file *f, size_t line, const char *column, const char *p,

@@ -272,15 +272,16 @@ static int refuse_time(const struct scan *s, uint64_t at, struct err *err)
 {
 	struct buffer far = {0};
 	struct csv_slice field;
+	char text[CSV_SHOWN];
 	bool blank;
 	int rc = time_field_far(s, &far, at, &field, &blank, err);
 
 	if (!rc)
 		rc = err_set(err, ERR_INPUT,
-			"%s: line %zu: '%.*s' in column '%.100s' is no time; write it as "
+			"%s: line %zu: '%s' in column '%.100s' is no time; write it as "
 			"2026-11-21T19:00:00Z or as Unix seconds",
-			s->f->name, csv_file_line(s->f, at), field.len > 60 ? 60 : (int)field.len,
-			field.p, s->h->columns[s->h->time].name);
+			s->f->name, csv_file_line(s->f, at), csv_shown(field, text),
+			s->h->columns[s->h->time].name);
 	free(far.p);
 	return rc;
 }
@@ -439,8 +440,9 @@ int csv_rows_read(struct csv_rows *rows, const struct csv_file *f, const struct 
 			rows->n += s.pieces[i].n;
 		rows->items = mem_alloc(rows->n + 1, sizeof(*rows->items));
 		for (size_t i = 0, k = 0; i < s.n; i++) {
-			memcpy(rows->items + k, s.pieces[i].rows,
-				s.pieces[i].n * sizeof(*rows->items));
+			if (s.pieces[i].n)
+				memcpy(rows->items + k, s.pieces[i].rows,
+					s.pieces[i].n * sizeof(*rows->items));
 			k += s.pieces[i].n;
 			free(s.pieces[i].rows);
 			s.pieces[i].rows = NULL;

@@ -23,6 +23,7 @@ enum {
 	TURN = 8,               /* doubles of a cache line */
 	TILE_CELLS_MAX = 8192,
 	HUGE_PAGE = 2 << 20,
+	SPARSE = 10, /* steps a row from which a file is not written for what is not known */
 };
 
 static const uint64_t MEMORY_BYTES = UINT64_C(1) << 30;
@@ -555,7 +556,7 @@ static int make_room(struct wide *w, struct series_set *out, struct err *err)
 {
 	uint64_t memory = w->o->memory_bytes ? w->o->memory_bytes : MEMORY_BYTES;
 	uint64_t bytes = (uint64_t)w->h->n_values * w->axis.n * sizeof(double), tile = TILE_BYTES;
-	char text[NUM_TEXT];
+	char text[NUM_TEXT], from[40], to[40];
 	int rc;
 
 	/* one line more than a power of two, for those would share places of the cache */
@@ -569,6 +570,16 @@ static int make_room(struct wide *w, struct series_set *out, struct err *err)
 		else
 			w->memory = mem_alloc(bytes, 1);
 		out->memory = w->memory;
+	} else if (w->axis.n / SPARSE > w->end - w->first) {
+		return err_set(err, ERR_INPUT,
+			"%s: its %zu rows reach from %s to %s, with a step of %s: %zu series of "
+			"%zu "
+			"values, nearly all of them not known; take a stretch of it with --from "
+			"and "
+			"--to, or a longer --step",
+			w->f->name, w->end - w->first, series_time_text(time_of(w, w->first), from),
+			series_time_text(time_of(w, w->end - 1), to),
+			num_duration(w->axis.step_s, text), w->h->n_values, w->axis.n);
 	} else {
 		rc = series_temp_file(&w->fd, w->o->temp_folder, bytes, err);
 		if (rc)

@@ -103,7 +103,7 @@ START_TEST(unsorted_and_duplicated)
 	ck_assert_double_eq(s.items[0].values[1], 7);
 	ck_assert_double_nan(s.items[0].values[2]);
 	ck_assert_double_eq(s.items[0].values[3], 3);
-	ck_assert_uint_eq(s.points_duplicate, 2);
+	ck_assert_uint_eq(s.points_duplicate, 3);
 	ck_assert_uint_eq(s.points_unsorted, 1);
 	ck_assert_uint_eq(s.points_bad, 2);
 	ck_assert_uint_eq(s.points_read, 8);

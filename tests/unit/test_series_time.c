@@ -42,7 +42,7 @@ START_TEST(numbers_as_strtod)
 {
 	struct rng r;
 	char text[64];
-	size_t n = long_form(40000), total = 0;
+	size_t n = long_form(150000), total = 0;
 
 	rng_seed(&r, 6, 10);
 	for (size_t i = 0; i < n; i++) {
