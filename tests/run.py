@@ -99,9 +99,10 @@ def run_units(build, count, wanted, at_once=1, only=None):
 # Tests of figures, of rates of error, of documents or of the source: a sanitizer has nothing to add, and what
 # they run is run under one by others.
 PLAIN_ONLY = {
-    "test_compare", "test_correlate_null", "test_docs", "test_hdr", "test_layers", "test_layouts", "test_load_length",
-    "test_load_truth", "test_native_python", "test_profile_noise", "test_rank", "test_rank_errors", "test_regimes",
-    "test_search", "test_settled", "test_study_regimes", "test_tune", "test_workers",
+    "test_compare", "test_correlate_null", "test_correlate_prometheus", "test_docs", "test_hdr", "test_layers",
+    "test_layouts", "test_load_length", "test_load_truth", "test_native_python", "test_profile_noise", "test_rank",
+    "test_rank_errors", "test_regimes", "test_search", "test_settled", "test_study_regimes", "test_tune",
+    "test_workers",
 }
 # Unit tests that never look at the clock, or allow for anything: as many at once as there are cores.
 SHARING = {

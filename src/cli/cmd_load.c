@@ -18,6 +18,7 @@
 #include "load/goal.h"
 #include "load/load.h"
 #include "load/search.h"
+#include "proc/recorder.h"
 #include "report/load_words.h"
 #include "report/report.h"
 #include "sampler/sampler.h"
@@ -28,7 +29,7 @@ static struct load_options {
 	struct load_spec spec;
 	struct opt_list require;
 	const char *max_rate, *hdr, *html;
-	int64_t profile;
+	int64_t profile, watch;
 	bool live;
 } options = {.spec = LOAD_SPEC_INIT, .live = true};
 
@@ -53,12 +54,20 @@ static const struct opt OUTPUT_OPTIONS[] = {
 		"profile this process and everything below it meanwhile: which functions and lines "
 		"its time goes to",
 		1, 4194304, NULL},
+	{0, "watch", OPT_INT, AT(watch), "PID",
+		"record what this process and everything below it uses meanwhile, kept with the "
+		"run: `culprit correlate last` finds what moves with the latency",
+		1, 4194304, NULL},
 	{0, "live", OPT_FLAG, AT(live), NULL,
 		"a panel on the terminal while it runs (yes); also off by NO_LIVE=1", 0, 0, NULL},
 	{0}};
 
 /* Looks a second of --profile: modest, for it shares the machine with the load. */
 #define PROFILE_HZ 200
+
+/* Of --watch: enough for seconds, and the run stays small in the store. */
+#define WATCH_INTERVAL_NS UINT64_C(100000000)
+enum { WATCH_ROWS = 6000 };
 
 /* One call of the command. */
 struct job {
@@ -76,7 +85,10 @@ struct job {
 	struct sampler *sampler;
 	struct profile *profile; /* with --profile */
 	struct str profiled;     /* "pid 12 (gunicorn …)" */
-	int64_t id;              /* of the run in the store */
+	struct recorder *recorder;
+	struct recording recording; /* with --watch */
+	struct str watched;
+	int64_t id; /* of the run in the store */
 	json_t *asked, *json;
 };
 
@@ -255,6 +267,27 @@ static void end_profile(struct job *job)
 	str_release(&why);
 }
 
+static int start_watch(struct job *job, struct err *err)
+{
+	struct recorder_spec spec = {
+		.root = (pid_t)options.watch, .interval_ns = WATCH_INTERVAL_NS};
+	const struct opt_rest none = {0};
+
+	if (!options.watch)
+		return 0;
+	launch_name(&job->watched, &none, spec.root);
+	return recorder_start(&job->recorder, &spec, err);
+}
+
+static void end_watch(struct job *job)
+{
+	if (!job->recorder)
+		return;
+	recorder_stop(job->recorder, &job->recording);
+	recording_thin(&job->recording, WATCH_ROWS);
+	job->recorder = NULL;
+}
+
 static int run(struct job *job, struct err *err)
 {
 	struct load_spec *spec = &options.spec;
@@ -272,8 +305,11 @@ static int run(struct job *job, struct err *err)
 		str_add(&title, ", ");
 		load_words_how(&title, spec);
 	}
-	rc = start_profile(job, err);
+	rc = start_watch(job, err);
+	if (!rc)
+		rc = start_profile(job, err);
 	if (rc) {
+		end_watch(job);
 		str_release(&title);
 		return rc;
 	}
@@ -283,6 +319,7 @@ static int run(struct job *job, struct err *err)
 			      : load_run(spec, &hooks, &job->result, err);
 	live_load_end(&job->live);
 	end_profile(job);
+	end_watch(job);
 	str_release(&title);
 	return rc;
 }
@@ -412,9 +449,16 @@ static int conclude(struct job *job, struct err *err)
 		.n_goals = job->n_goals,
 		.search = options.max_rate ? &job->search : NULL,
 		.search_goal = &job->search_goal};
+	struct recording_report watched = {
+		.what = job->watched.p, .recording = &job->recording, .exit_code = -1};
 	struct str title = STR_INIT;
 	int rc;
 
+	if (options.watch) {
+		l.watched = &watched;
+		l.watched_start_s =
+			((double)job->recording.start_ns - (double)job->result.zero_ns) / NS_PER_S;
+	}
 	job->json = stored_load_json(&l);
 	if (job->profile) {
 		json_t *profile = stored_profile_summary(job->profile, PROFILE_CLOCK_CPU);
@@ -463,6 +507,8 @@ static void job_release(struct job *job)
 	load_result_release(&job->result);
 	profile_free(job->profile);
 	str_release(&job->profiled);
+	recording_release(&job->recording);
+	str_release(&job->watched);
 	free(options.require.items);
 	load_spec_release(&options.spec);
 }

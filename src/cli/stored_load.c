@@ -37,6 +37,13 @@ json_t *stored_load_json(const struct load_report *l)
 	json_object_set_new(json, "required", required_to_json(l));
 	if (l->search)
 		json_object_set_new(json, "search", load_search_to_json(l->search, l->search_goal));
+	if (l->watched) {
+		json_t *recording = recording_to_json(l->watched->recording);
+
+		json_object_set_new(recording, "what", json_string(l->watched->what));
+		json_object_set_new(recording, "start_s", json_number(l->watched_start_s));
+		json_object_set_new(json, "recording", recording);
+	}
 	return json;
 }
 
@@ -57,6 +64,7 @@ static int goals_read(struct stored_load *out, const json_t *list, struct err *e
 int stored_load_read(struct stored_load *out, const json_t *json, struct err *err)
 {
 	const json_t *search = json_object_get(json, "search");
+	const json_t *recording = json_object_get(json, "recording");
 	int rc;
 
 	*out = (struct stored_load){0};
@@ -69,12 +77,19 @@ int stored_load_read(struct stored_load *out, const json_t *json, struct err *er
 		rc = load_goal_parse(&out->search_goal, json_text_at(search, "goal"), err);
 	if (!rc && search)
 		rc = load_search_from_json(&out->search, search, err);
+	if (!rc && recording)
+		rc = recording_from_json(&out->recording, recording, err);
+	out->watched = (struct recording_report){.what = json_text_at(recording, "what"),
+		.recording = &out->recording,
+		.exit_code = -1};
 	out->report = (struct load_report){.spec = &out->spec,
 		.result = &out->result,
 		.goals = out->goals,
 		.n_goals = out->n_goals,
 		.search = !rc && search ? &out->search : NULL,
-		.search_goal = &out->search_goal};
+		.search_goal = &out->search_goal,
+		.watched = !rc && recording ? &out->watched : NULL,
+		.watched_start_s = json_number_at(recording, "start_s")};
 	return rc;
 }
 
@@ -86,6 +101,7 @@ void stored_load_release(struct stored_load *s)
 	if (s->search_goal.text)
 		load_goal_release(&s->search_goal);
 	load_search_release(&s->search);
+	recording_release(&s->recording);
 	load_result_release(&s->result);
 	load_spec_release(&s->spec);
 	*s = (struct stored_load){0};

@@ -14,6 +14,8 @@ struct stored_load {
 	size_t n_goals;
 	struct load_search search;
 	struct load_goal search_goal;
+	struct recording recording; /* of --watch */
+	struct recording_report watched;
 	struct load_report report; /* of the above, as far as they are there */
 };
 
@@ -21,7 +23,8 @@ struct stored_load {
 int stored_load_read(struct stored_load *out, const json_t *json, struct err *err);
 void stored_load_release(struct stored_load *s);
 
-/* load_to_json() with the members "required" (docs/load.md) and, after a search, "search". */
+/* load_to_json() with the members "required" (docs/load.md); after a search, "search"; of --watch,
+ * "recording": recording_to_json() with "what" and "start_s". */
 json_t *stored_load_json(const struct load_report *l);
 
 #endif

@@ -361,10 +361,13 @@ static int align(struct reader *r, struct series_set *out, double unit,
 	const struct align_options *o, struct err *err)
 {
 	struct series_points *points = mem_zalloc(r->n + 1, sizeof(*points));
+	struct align_options mine = *o;
 	struct str notes = out->notes;
 	size_t n = 0;
 	int rc;
 
+	if (!r->n_timed && !(mine.step_s > 0))
+		mine.step_s = unit;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct om_series *one = &r->series[i];
 		struct series_points p = r->n_timed ? one->timed : one->bare;
@@ -381,7 +384,7 @@ static int align(struct reader *r, struct series_set *out, double unit,
 		p.kind = role == ROLE_COUNTER ? SERIES_COUNTER : SERIES_GAUGE;
 		points[n++] = p;
 	}
-	rc = series_align(out, points, n, o, err);
+	rc = series_align(out, points, n, &mine, err);
 	str_add(&notes, str_text(&out->notes));
 	str_release(&out->notes);
 	out->notes = notes;

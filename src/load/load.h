@@ -244,6 +244,7 @@ struct load_result {
 	uint64_t waited;        /* open loop: requests that found no connection free */
 	struct load_second *series;
 	size_t n_series;
+	uint64_t zero_ns; /* CLOCK_MONOTONIC where start_s of the series is 0; 0: read from JSON */
 	struct load_target *targets; /* where there is more than one */
 	size_t n_targets;
 	struct load_check_result *checks;

@@ -182,10 +182,12 @@ static void name_protocol(struct load_result *out, const struct load_worker *w, 
 }
 
 /* The series is told from the end of the warm-up. */
-static void take_series(struct load_result *out, struct load_collector *c)
+static void take_series(
+	struct load_result *out, const struct load_plan *plan, struct load_collector *c)
 {
 	double shift = out->warmup_ruled ? out->warmup_s : 0;
 
+	out->zero_ns = plan->window_ns + (uint64_t)(shift * NS_PER_S);
 	out->series = c->series;
 	out->n_series = c->n_series;
 	c->series = NULL;
@@ -214,7 +216,7 @@ void load_result_build(struct load_result *out, const struct load_plan *plan,
 	add_window(out, &window);
 	add_targets(out, plan, &window);
 	load_tally_release(&window);
-	take_series(out, c);
+	take_series(out, plan, c);
 	name_protocol(out, workers, n_workers);
 	out->threads = n_workers;
 }

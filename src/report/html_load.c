@@ -155,6 +155,8 @@ static void add_facts(struct str *out, const struct report_load_page *page)
 	fact_of(out, "generator", &text);
 	load_words_whole(&text, r);
 	fact_of(out, "whole run", &text);
+	load_words_watched(&text, &page->load);
+	fact_of(out, "service", &text);
 	str_addf(&text, "%lld", (long long)page->load.spec->seed);
 	fact_of(out, "seed", &text);
 	str_add(out, "</dl>\n");

@@ -367,3 +367,34 @@ size_t load_words_targets(const struct load_result *r, size_t most, size_t *show
 	free(picked);
 	return n;
 }
+
+bool load_words_watched(struct str *out, const struct load_report *l)
+{
+	static const enum recorder_series SWITCHES[] = {RECORD_VOLUNTARY, RECORD_INVOLUNTARY};
+	double t0 = -l->watched_start_s, t1 = t0 + l->result->seconds, switches = 0;
+	struct recording_summary sum;
+	const struct recording *r;
+	char text[NUM_TEXT];
+
+	if (!l->watched)
+		return false;
+	r = l->watched->recording;
+	recording_summarise(r, RECORD_CPU, t0, t1, &sum);
+	str_addf(out, "%s: ", l->watched->what);
+	if (!isfinite(sum.mean)) {
+		str_add(out, "nothing is known of it while it was measured");
+		return true;
+	}
+	phrase_significant(out, sum.mean > 0 ? sum.mean : 0, 3);
+	str_add(out, " cores");
+	recording_summarise(r, RECORD_RSS, t0, t1, &sum);
+	if (isfinite(sum.mean))
+		str_addf(out, ", %s", num_bytes(sum.mean, text));
+	for (size_t i = 0; i < 2; i++) {
+		recording_summarise(r, SWITCHES[i], t0, t1, &sum);
+		switches += sum.mean;
+	}
+	if (isfinite(switches))
+		str_addf(out, ", %s switches/s", num_count(switches > 0 ? switches : 0, text));
+	return true;
+}

@@ -30,6 +30,10 @@ void load_words_protocol(struct str *out, const struct load_result *r);
 /* "12.3 MB in, 4.5 MB out, 50 connections, CPU 1.2 s (1.2 µs a request)" */
 void load_words_whole(struct str *out, const struct load_result *r);
 
+/* "pid 12 (gunicorn): 1.83 cores, 120 MB, 4,012 switches/s" of the window, from --watch; false
+ * without it. */
+bool load_words_watched(struct str *out, const struct load_report *l);
+
 /* What must be known before the figures are believed, a sentence each: why TLS failed; the engine
  * or the number of connections was the limit; the rate was not steady. Sentence `i`, or false
  * behind the last. */

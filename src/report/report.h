@@ -35,6 +35,7 @@ void report_verdict(struct str *out, const struct rank_result *r);
 void report_rank(struct str *out, const struct term *term, const struct rank_result *r);
 
 struct report_profile_page; /* below */
+struct recording_report;    /* below */
 
 /* A load, and what it had to hold. */
 struct load_report {
@@ -42,8 +43,10 @@ struct load_report {
 	const struct load_result *result;
 	const struct load_goal *goals; /* thresholds */
 	size_t n_goals;
-	const struct load_search *search;    /* for the highest rate, or NULL */
-	const struct load_goal *search_goal; /* that it looked at */
+	const struct load_search *search;       /* for the highest rate, or NULL */
+	const struct load_goal *search_goal;    /* that it looked at */
+	const struct recording_report *watched; /* the service meanwhile (--watch), or NULL */
+	double watched_start_s; /* time 0 of that, counted as start_s of the load's series */
 };
 
 /* Terminal: a summary that is read in five seconds. */

@@ -452,6 +452,8 @@ void report_load(struct str *out, const struct term *term, const struct load_rep
 	str_clear(&text);
 	load_words_whole(&text, r);
 	entry(out, term, "whole run", &text);
+	if (load_words_watched(&text, l))
+		entry(out, term, "service", &text);
 	add_goals(out, term, l);
 	str_release(&text);
 }
