@@ -109,7 +109,8 @@ SHARING = {
     "test_correlate", "test_correlate_null", "test_design", "test_forest", "test_gp", "test_http_answers",
     "test_indices", "test_native_python", "test_profile_diff", "test_profile_noise", "test_pyremote_code",
     "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_profile", "test_search",
-    "test_settled", "test_study_regimes", "test_targets", "test_tune", "test_workers",
+    "test_series", "test_series_csv", "test_series_time", "test_settled", "test_study_regimes", "test_targets",
+    "test_tune", "test_workers",
 }
 # Whole-program tests that look at figures: one at a time.
 ALONE = {
@@ -119,7 +120,7 @@ ALONE = {
 # The parts that have threads; the other programs have one.
 THREADED = {
     "test_correlate", "test_forest", "test_h2", "test_linear", "test_load", "test_load_loops", "test_rank_gp",
-    "test_recorder", "test_rfecv", "test_sampler", "test_tls",
+    "test_recorder", "test_rfecv", "test_sampler", "test_series", "test_series_csv", "test_tls",
 }
 
 
