@@ -178,11 +178,14 @@ static int prepare_target(struct run *run, struct corr_axis *axis, enum correlat
 
 /* ---- the result ---- */
 
-static int by_q(const void *a, const void *b)
+/* What was found: how much of the target it explains is the news, not how sure that is. */
+static int by_weight(const void *a, const void *b)
 {
 	const struct correlate_row *x = a, *y = b;
 
-	if (x->q != y->q)
+	if (x->found != y->found)
+		return x->found ? -1 : 1;
+	if (!x->found && x->q != y->q)
 		return x->q < y->q ? -1 : 1;
 	if (fabs(x->r) != fabs(y->r))
 		return fabs(x->r) > fabs(y->r) ? -1 : 1;
@@ -229,7 +232,7 @@ static void collect(struct correlate_result *out, struct run *run)
 		out->n_found += row->found;
 		out->rows[out->n++] = *row;
 	}
-	qsort(out->rows, out->n, sizeof(*out->rows), by_q);
+	qsort(out->rows, out->n, sizeof(*out->rows), by_weight);
 }
 
 static int check(const struct series_set *s, const struct correlate_spec *spec, struct err *err)

@@ -76,8 +76,8 @@ struct correlate_group {
 struct correlate_result {
 	struct correlate_spec spec;
 	char *target;
-	struct correlate_row *rows; /* one a series that could be looked at, at its best lag: by
-				       rising q, then falling |r| */
+	struct correlate_row *rows; /* one a series that could be looked at, at its best lag:
+				       found ones by falling |r|, then the others by rising q */
 	size_t n;
 	size_t tests;                       /* series × lags */
 	size_t constant, duplicate, short_; /* series that were left out */
