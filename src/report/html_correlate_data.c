@@ -1,5 +1,6 @@
-/* Rows as the page's script reads them, in columns. A course is a text: a letter a point, 64 levels
- * between its lowest and highest value, which stand beside it. */
+/* Rows as the page's script reads them, in columns. A course is a text: a letter a point, 50 levels
+ * between its lowest and highest value, which stand beside it; no vowels, so that no words arise.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -7,7 +8,8 @@
 #include "base/mem.h"
 #include "report/html_correlate.h"
 
-static const char LEVELS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char LEVELS[] = "0123456789BCDFGHJKLMPQRSTVWXYZbcdfghjklmpqrstvwxyz";
+enum { TOP = sizeof(LEVELS) - 2 };
 
 static void add_text(struct str *out, const char *text)
 {
@@ -70,7 +72,7 @@ static void add_course(struct str *out, const struct correlate_report *r, size_t
 	}
 	str_add(out, "[\"");
 	for (size_t i = 0; i < n; i++) {
-		double level = high > low ? 63 * ((values[i] - low) / (high - low)) : 31;
+		double level = high > low ? TOP * ((values[i] - low) / (high - low)) : TOP / 2;
 
 		str_add_char(out,
 			isfinite(values[i]) && isfinite(level) ? LEVELS[(int)(level + .5)] : '.');

@@ -5,7 +5,7 @@ const count = data.name.length;
 const FOUND = 1;
 const DOUBTFUL = 2;
 const MECHANICAL = 4;
-const LEVELS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const LEVELS = '0123456789BCDFGHJKLMPQRSTVWXYZbcdfghjklmpqrstvwxyz';
 
 /* Which row a series is in. */
 const rowOf = new Map(data.series.map((series, row) => [series, row]));
@@ -114,7 +114,7 @@ function courseLine(course, width, height) {
 		}
 		const x = points.length > 1 ? i * width / (points.length - 1) : 0;
 		path += (down ? 'L' : 'M') + x.toFixed(1) + ' '
-			+ (height - 1 - level / 63 * (height - 2)).toFixed(1);
+			+ (height - 1 - level / (LEVELS.length - 1) * (height - 2)).toFixed(1);
 		down = true;
 	}
 	svg.append(draw('path', { d: path, class: 'line', 'vector-effect': 'non-scaling-stroke' }));

@@ -28,7 +28,7 @@ function arrange() {
 		if (wanted && !data.name[row].toLowerCase().includes(wanted)) continue;
 		order.push(row);
 	}
-	/* rows come by q, and sorting keeps the order of equals */
+	/* sorting keeps the order of equals */
 	const keys = data.name.map((_, row) => column.of(row));
 	order.sort((a, b) => (keys[a] > keys[b] ? down : keys[b] > keys[a] ? -down : 0));
 	says.textContent = order.length.toLocaleString('en') + ' of ' + count.toLocaleString('en');

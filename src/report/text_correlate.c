@@ -107,6 +107,18 @@ void text_correlate_doubts(
 	str_release(&text);
 }
 
+size_t text_correlate_column(const struct table *t, size_t column)
+{
+	size_t most = str_width(t->columns[column].title);
+
+	for (size_t i = column; i < t->n_cells; i += t->n_columns) {
+		size_t w = str_width(t->cells[i]);
+
+		most = w > most ? w : most;
+	}
+	return most;
+}
+
 /* ---- the table ---- */
 
 /* A table with lines above and below its rows. */
@@ -306,7 +318,7 @@ static void family_rows(struct sheet *s, const struct correlate_family *f, bool 
 	size_t most = s->r->top ? s->r->top : TOP, n = 0, left = 0;
 	struct str text = STR_INIT;
 
-	/* rows are sorted by q: found ones stand first */
+	/* found ones stand first */
 	for (size_t i = f->best; i == f->best || i < c->n_found; i++) {
 		if (!of_family(s->r, i, f->name) || !first_of_group(s->r, i, f->name))
 			continue;
@@ -365,16 +377,8 @@ static size_t fixed_width(const struct sheet *s)
 {
 	size_t total = 2 * (s->t.n_columns - 1);
 
-	for (size_t c = 1; c + 1 < s->t.n_columns; c++) {
-		size_t most = str_width(s->t.columns[c].title);
-
-		for (size_t i = c; i < s->t.n_cells; i += s->t.n_columns) {
-			size_t w = str_width(s->t.cells[i]);
-
-			most = w > most ? w : most;
-		}
-		total += most;
-	}
+	for (size_t c = 1; c + 1 < s->t.n_columns; c++)
+		total += text_correlate_column(&s->t, c);
 	return total;
 }
 

@@ -9,6 +9,9 @@ size_t text_correlate_prose(const struct term *term); /* columns of sentences */
 void text_correlate_wrap(struct str *out, const struct term *term, struct str *text, size_t indent);
 void text_correlate_dim(struct str *out, const struct term *term, struct str *text, size_t indent);
 
+/* How wide a column of the table is. */
+size_t text_correlate_column(const struct table *t, size_t column);
+
 /* What it is of; `of`: the target, or NULL. */
 void text_correlate_head(
 	struct str *out, const struct term *term, const struct correlate_report *r, const char *of);

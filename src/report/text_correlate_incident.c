@@ -7,7 +7,7 @@
 #include "report/phrase.h"
 #include "report/text_correlate.h"
 
-enum { TOP = 10, COURSE = 60, NAME_MIN = 12 };
+enum { TOP = 10, COURSE = 60, NAME_MIN = 12, NAME = 2 /* column */ };
 
 static void put(struct table *t, const struct term *term, struct str *text)
 {
@@ -88,22 +88,41 @@ static void add_course(struct str *out, const struct term *term, const struct co
 	str_release(&part);
 }
 
-/* Rendered as a table, then taken apart again: the courses stand between its rows. */
-static void add_table(struct str *out, const struct term *term, const struct correlate_report *r)
+static void fill(struct table *t, const struct term *term, const struct correlate_report *r,
+	size_t rows, size_t name)
 {
 	static const char *const TITLES[] = {
 		"began", "", "series", "before", "during", "peak", "score", "q"};
+
+	for (size_t i = 0; i < sizeof(TITLES) / sizeof(TITLES[0]); i++)
+		table_column(t, TITLES[i], i <= NAME ? TABLE_LEFT : TABLE_RIGHT);
+	for (size_t i = 0; i < rows; i++)
+		row_cells(t, term, r, &r->incident->rows[i], name);
+}
+
+/* What the other columns leave to names. */
+static size_t name_room(const struct term *term, const struct correlate_report *r, size_t rows)
+{
+	struct table t = TABLE_INIT;
+	size_t others = 0;
+
+	fill(&t, term, r, rows, NAME_MIN);
+	for (size_t c = 0; c < t.n_columns; c++)
+		others += c == NAME ? 0 : text_correlate_column(&t, c) + 2;
+	table_release(&t);
+	return term->width > others + NAME_MIN ? term->width - others : NAME_MIN;
+}
+
+/* Rendered as a table, then taken apart again: the courses stand between its rows. */
+static void add_table(struct str *out, const struct term *term, const struct correlate_report *r)
+{
 	const struct incident_result *c = r->incident;
-	size_t most = r->top ? r->top : TOP, n = c->n_found < most ? c->n_found : most, name;
+	size_t most = r->top ? r->top : TOP, n = c->n_found < most ? c->n_found : most;
 	struct table t = TABLE_INIT;
 	struct str lines = STR_INIT;
 	const char *p;
 
-	for (size_t i = 0; i < sizeof(TITLES) / sizeof(TITLES[0]); i++)
-		table_column(&t, TITLES[i], i < 3 ? TABLE_LEFT : TABLE_RIGHT);
-	name = term->width > 64 + NAME_MIN ? term->width - 64 : NAME_MIN;
-	for (size_t i = 0; i < n; i++)
-		row_cells(&t, term, r, &c->rows[i], name);
+	fill(&t, term, r, n, name_room(term, r, n));
 	table_render(&t, term, &lines);
 	p = str_text(&lines);
 	for (size_t i = 0; *p; i++) {

@@ -49,9 +49,10 @@ static void layers(struct series_set *s, struct rng *rng, const struct story_opt
 		struct series *layer =
 			add(s, i || !o->sql_name ? LAYER_NAMES[i] : o->sql_name, "layer");
 
-		wander(rng, layer->values, s->n_times, 8 + (double)i, i ? .8 : 6);
+		wander(rng, layer->values, s->n_times, 8 + (double)i, i || o->calm ? .8 : 6);
 		for (size_t t = 0; !i && t < s->n_times; t++)
-			layer->values[t] += 40 + (during(s, t, 19, 21 + 1. / 3) ? 80 : 0);
+			layer->values[t] +=
+				40 + (!o->calm && during(s, t, 19, 21 + 1. / 3) ? 80 : 0);
 	}
 }
 
@@ -75,7 +76,10 @@ static void endpoints(
 				if ((e == 0 || e == 2) && k == 0)
 					one->values[t] = 60 + 1.4 * sql[t] + 2 * rng_normal(rng);
 				if (e == 1 && k == 1)
-					one->values[t] += during(s, t, 20, 20.5) ? 120 : 0;
+					one->values[t] +=
+						!o->calm      ? (during(s, t, 20, 20.5) ? 120 : 0)
+						: t % 97 < 12 ? 60 + 30 * rng_normal(rng)
+							      : 0;
 			}
 		}
 }

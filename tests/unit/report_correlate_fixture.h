@@ -21,6 +21,7 @@ struct story_options {
 	size_t max_lag;
 	enum correlate_method method;
 	bool null;            /* nothing moves with anything */
+	bool calm;            /* SQL stays as it is: the burst alone moves the total */
 	const char *sql_name; /* NULL: "SQL" */
 };
 
