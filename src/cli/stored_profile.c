@@ -65,6 +65,8 @@ static json_t *about_json(const struct profile_about *a)
 	json_object_set_new(o, "rejected", json_integer((json_int_t)a->rejected));
 	json_object_set_new(o, "late", json_integer((json_int_t)a->late));
 	json_object_set_new(o, "own_cpu_s", json_number(a->own_cpu_s));
+	json_object_set_new(o, "core_s", json_number((double)a->core_ns / 1e9));
+	json_object_set_new(o, "core_wait_s", json_number((double)a->core_wait_ns / 1e9));
 	json_object_set_new(o, "python", json_string(a->python));
 	return o;
 }

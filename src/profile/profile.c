@@ -130,6 +130,8 @@ static void about_merge(struct profile_about *a, const struct profile_about *b)
 	a->late = profile_sum(a->late, b->late);
 	a->folded = profile_sum(a->folded, b->folded);
 	a->own_cpu_s += b->own_cpu_s;
+	a->core_wait_ns = profile_sum(a->core_wait_ns, b->core_wait_ns);
+	a->core_ns = profile_sum(a->core_ns, b->core_ns);
 	a->native |= b->native;
 	a->paused |= b->paused;
 	if (!b->python[0] || strstr(a->python, b->python))

@@ -106,15 +106,17 @@ struct profile_slices {
 
 /* How it was taken, and what that cost. */
 struct profile_about {
-	double rate_hz;    /* asked for */
-	double duration_s; /* that it took */
-	uint64_t sweeps;   /* looks at all threads */
-	uint64_t samples;  /* stacks kept */
-	uint64_t retries;  /* stacks read again, for they changed meanwhile */
-	uint64_t rejected; /* stacks that could not be read whole: counted, never shown */
-	uint64_t late;     /* ticks for which there was no sweep */
-	uint64_t folded;   /* samples booked above their place, for want of room */
-	double own_cpu_s;  /* CPU time that the profiler used */
+	double rate_hz;        /* asked for */
+	double duration_s;     /* that it took */
+	uint64_t sweeps;       /* looks at all threads */
+	uint64_t samples;      /* stacks kept */
+	uint64_t retries;      /* stacks read again, for they changed meanwhile */
+	uint64_t rejected;     /* stacks that could not be read whole: counted, never shown */
+	uint64_t late;         /* ticks for which there was no sweep */
+	uint64_t folded;       /* samples booked above their place, for want of room */
+	double own_cpu_s;      /* CPU time that the profiler used */
+	uint64_t core_ns;      /* that threads were on cores, all together, as the kernel counts */
+	uint64_t core_wait_ns; /* that they waited for one */
 	bool native, paused;
 	char python[64]; /* "CPython 3.11.7", "CPython 3.11.7 and 3.12.1", "" */
 };

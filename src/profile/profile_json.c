@@ -38,12 +38,13 @@ static json_t *column(json_t *object, const char *key)
 
 static json_t *about_to_json(const struct profile_about *a)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:s}", "rate_hz",
-		json_number(a->rate_hz), "duration_s", json_number(a->duration_s), "sweeps",
-		whole(a->sweeps), "samples", whole(a->samples), "retries", whole(a->retries),
-		"rejected", whole(a->rejected), "late", whole(a->late), "folded", whole(a->folded),
-		"own_cpu_s", json_number(a->own_cpu_s), "native", a->native, "paused", a->paused,
-		"python", a->python);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:s}",
+		"rate_hz", json_number(a->rate_hz), "duration_s", json_number(a->duration_s),
+		"sweeps", whole(a->sweeps), "samples", whole(a->samples), "retries",
+		whole(a->retries), "rejected", whole(a->rejected), "late", whole(a->late), "folded",
+		whole(a->folded), "own_cpu_s", json_number(a->own_cpu_s), "core_wait_ns",
+		whole(a->core_wait_ns), "core_ns", whole(a->core_ns), "native", a->native, "paused",
+		a->paused, "python", a->python);
 }
 
 static json_t *functions_to_json(const struct profile *p)
@@ -416,6 +417,8 @@ static void read_about(struct profile_about *a, const json_t *json)
 	a->late = count_at(json, "late");
 	a->folded = count_at(json, "folded");
 	a->own_cpu_s = real_at(json, "own_cpu_s");
+	a->core_wait_ns = count_at(json, "core_wait_ns");
+	a->core_ns = count_at(json, "core_ns");
 	a->native = json_is_true(json_object_get(json, "native"));
 	a->paused = json_is_true(json_object_get(json, "paused"));
 	profile_clean(a->python, sizeof(a->python), json_text_at(json, "python"));

@@ -9,7 +9,7 @@
 #include "report/phrase.h"
 
 enum { FEW_SAMPLES = 200 };
-static const double MANY_REJECTED = .01, MANY_LATE = .05, DEAR = .2;
+static const double MANY_REJECTED = .01, MANY_LATE = .05, DEAR = .2, MANY_WAITED = .05;
 
 /* ---- numbers ---- */
 
@@ -39,26 +39,37 @@ void profile_add_weight(struct str *out, const struct profile_unit *unit, uint64
 
 void profile_sum(struct profile_sums *s, const struct profile *p)
 {
+	bool *task = mem_zalloc(p->n_nodes + 1, sizeof(*task)); /* one that waits, or below it */
+
 	*s = (struct profile_sums){.processes = 0};
 	for (size_t i = 0; i < p->n_nodes; i++) {
 		const struct profile_node *n = &p->nodes[i];
 		enum profile_kind kind = p->functions[n->function].kind;
 
+		task[i] =
+			task[n->parent] ||
+			(kind == PROFILE_TASK &&
+				p->functions[p->nodes[n->parent].function].kind != PROFILE_THREAD);
+		if (task[i]) {
+			s->tasks_wall_ns += n->self.wall_ns;
+			s->tasks_samples += n->self.samples;
+		}
 		for (enum profile_clock c = 0; c <= PROFILE_CLOCK_SAMPLES; c++)
 			s->all[c] += profile_weigh(&n->self, c);
 		s->processes += kind == PROFILE_PROCESS;
 		s->threads += kind == PROFILE_THREAD;
 	}
+	free(task);
 }
 
 double profile_samples(const struct profile_sums *s, enum profile_clock clock)
 {
-	double n = (double)s->all[PROFILE_CLOCK_SAMPLES];
-	uint64_t wall = s->all[PROFILE_CLOCK_WALL];
+	uint64_t n = s->all[PROFILE_CLOCK_SAMPLES];
+	uint64_t wall = s->all[PROFILE_CLOCK_WALL] - s->tasks_wall_ns;
 
 	if (clock == PROFILE_CLOCK_SAMPLES || clock == PROFILE_CLOCK_WALL || !wall)
-		return n;
-	return n * (double)s->all[clock] / (double)wall;
+		return (double)n;
+	return (double)(n - s->tasks_samples) * (double)s->all[clock] / (double)wall;
 }
 
 double profile_row_samples(const struct profile *p, const struct profile_sums *s,
@@ -263,7 +274,7 @@ static double lock_held(const struct profile *p)
 static void add_waiting(
 	struct str *out, const struct profile_report *r, const struct profile_sums *sums)
 {
-	double wall = (double)sums->all[PROFILE_CLOCK_WALL];
+	double wall = (double)(sums->all[PROFILE_CLOCK_WALL] - sums->tasks_wall_ns);
 	double cpu = (double)sums->all[PROFILE_CLOCK_CPU], waits = 1 - cpu / wall;
 
 	if (!(wall > 0) || !(cpu > 0) || waits < .5)
@@ -357,6 +368,23 @@ static bool doubt_late(struct str *out, const struct profile_report *r)
 	return true;
 }
 
+static bool doubt_cores(struct str *out, const struct profile_report *r)
+{
+	const struct profile_about *a = &r->profile->about;
+	double waited = (double)a->core_wait_ns / 1e9, ran = (double)a->core_ns / 1e9;
+	char text[NUM_TEXT];
+
+	if (!(waited > 0) || waited < MANY_WAITED * (waited + ran))
+		return false;
+	str_addf(out, "Threads were on a core for %s and waited for one for ",
+		num_duration(ran, text));
+	str_addf(out, "%s (", num_duration(waited, text));
+	profile_add_share(out, waited / (waited + ran));
+	str_add(out, "): others had the cores, or a limit of CPU time held them back. The wait "
+		     "counts as CPU time of the line at which a thread had to wait.");
+	return true;
+}
+
 static bool doubt_folded(struct str *out, const struct profile_report *r)
 {
 	const struct profile_about *a = &r->profile->about;
@@ -384,7 +412,7 @@ static bool doubt_dear(struct str *out, const struct profile_report *r)
 bool profile_words_doubt(struct str *out, const struct profile_report *r, size_t i)
 {
 	static bool (*const DOUBTS[])(struct str *, const struct profile_report *) = {
-		doubt_few, doubt_rejected, doubt_late, doubt_folded, doubt_dear};
+		doubt_few, doubt_rejected, doubt_late, doubt_cores, doubt_folded, doubt_dear};
 
 	for (size_t k = 0; k < sizeof(DOUBTS) / sizeof(DOUBTS[0]); k++) {
 		struct str text = STR_INIT;

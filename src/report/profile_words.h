@@ -26,6 +26,8 @@ void profile_add_weight(struct str *out, const struct profile_unit *unit, uint64
 /* All of a profile by each clock. */
 struct profile_sums {
 	uint64_t all[PROFILE_CLOCK_SAMPLES + 1];
+	/* of it of asyncio tasks that wait: beside the threads' time, not within */
+	uint64_t tasks_wall_ns, tasks_samples;
 	size_t processes, threads;
 };
 

@@ -41,7 +41,7 @@ struct known_thread *look_thread(struct subject *j, size_t hint, uint64_t key, p
 	k = mem_zalloc(1, sizeof(*k));
 	k->key = key;
 	k->tid = tid;
-	k->state.fd = -1;
+	state_init(&k->state);
 	j->threads = mem_grow(
 		j->threads, &j->cap_threads, j->n_threads + 1, sizeof(struct known_thread *));
 	hint = hint < j->n_threads ? hint : j->n_threads;
@@ -77,15 +77,20 @@ void look_clock(struct sampler *s, struct subject *j)
 	j->clock_ns = ns;
 }
 
-bool look_runs(struct sampler *s, struct subject *j, struct known_thread *k, bool as_before)
+bool look_runs(
+	struct sampler *s, struct subject *j, struct known_thread *k, bool as_before, uint64_t now)
 {
+	pid_t tid = k->tid ? k->tid : j->pid;
+
 	if (!s->spec.states)
 		return false;
-	if (!k->state.running && k->last_ns && !j->ran)
+	if (!k->state.running && k->last_ns && (!j->ran || as_before))
 		return false;
-	if (!k->state.running && k->last_ns && as_before)
+	if (!state_read(&k->state, j->pid, tid, &s->n_open_states))
 		return false;
-	return state_read(&k->state, j->pid, k->tid ? k->tid : j->pid, &s->n_open_states);
+	state_waited(&k->state, j->pid, tid, &s->n_open_states, now, &s->profile->about.core_ns,
+		&s->profile->about.core_wait_ns);
+	return true;
 }
 
 /* ---- nodes ---- */
@@ -225,7 +230,7 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 	struct python_thread *t, bool turn, uint64_t now)
 {
 	bool unchanged = t->stack == STACK_UNCHANGED;
-	bool running = look_runs(s, j, k, unchanged && !turn);
+	bool running = look_runs(s, j, k, unchanged && !turn, now);
 	uint32_t node;
 
 	j->running += running;

@@ -6,6 +6,7 @@
  * ones, too: they have machine code alone.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,9 @@ static bool read_thread(struct sampler *s, struct subject *j, struct python_thre
 	native->n = 0;
 	for (int i = 0; i < STOPS; i++) {
 		bool stopped = tid && native_stop(j->native, tid);
+
+		j->traced |= tid && !stopped && errno == EPERM;
+
 		bool copied = stopped && s->spec.native && native_copy(j->native, tid);
 		bool there = python_sweep_one(j->python, t, &s->profile->about.retries);
 		bool held = stopped && native_go(j->native, tid);
@@ -121,7 +125,7 @@ static void look_pythons(struct sampler *s, struct subject *j, uint64_t now)
 
 		k->look = j->looks;
 		/* before it is stopped, for a stopped one does not run */
-		look_at(s, j, k, t, look_runs(s, j, k, as_before && !turn), clock_now_ns());
+		look_at(s, j, k, t, look_runs(s, j, k, as_before && !turn, now), clock_now_ns());
 	}
 	j->turn = sweep->n ? (j->turn + TURNS) % sweep->n : 0;
 }
@@ -180,13 +184,15 @@ static void read_name(struct subject *j, struct known_thread *k)
 
 static void look_at_other(struct sampler *s, struct subject *j, struct known_thread *k)
 {
-	bool running = look_runs(s, j, k, false), held = false;
-	struct native_stack native = {.n = 0};
 	uint64_t now = clock_now_ns();
+	bool running = look_runs(s, j, k, false, now), held = false;
+	struct native_stack native = {.n = 0};
 
 	for (int i = 0; i < STOPS && !held; i++) {
-		if (!native_stop(j->native, k->tid))
+		if (!native_stop(j->native, k->tid)) {
+			j->traced |= errno == EPERM;
 			return;
+		}
 		bool copied = native_copy(j->native, k->tid);
 
 		held = native_go(j->native, k->tid);

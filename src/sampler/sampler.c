@@ -136,12 +136,12 @@ static bool any_open(const struct sampler *s)
 static int nothing_to_read(struct sampler *s, struct err *err)
 {
 	const struct subject *root = family_find(&s->family, s->spec.pid);
-	int pid = (int)s->spec.pid;
+	int pid = (int)s->spec.pid, rc = subject_explain(s->spec.pid, err);
 
-	if (!root)
-		return err_set(err, ERR_SERVICE,
-			"there is no process %d, or it has ended; `ps -e` lists those that are",
-			pid);
+	if (rc)
+		return rc;
+	if (!root) /* it ended, and another one came */
+		return err_set(err, ERR_SERVICE, "process %d has ended", pid);
 	if (root->kind == SUBJECT_OTHER)
 		return err_set(err, ERR_INPUT, "%s%s", root->err.text,
 			s->family.n > 1 ? ", and nothing below it is Python" : "");

@@ -58,13 +58,19 @@ void place_cache_release(struct place_cache *c);
 /* ---- states.c ---- */
 
 struct state_file {
-	int fd; /* −1: not open */
-	bool running;
+	int fd, times_fd;                     /* −1: not open */
+	bool running;                         /* or wanted to, at the last look */
+	uint64_t asked_ns, ran_ns, waited_ns; /* the times, as they were last; ran 0: not known */
 };
 
+void state_init(struct state_file *f);
 /* Whether a thread runs or wants to, by /proc. False as well where it is gone. *n_open counts what
  * is open. */
 bool state_read(struct state_file *f, pid_t pid, pid_t tid, size_t *n_open);
+/* *ran_ns and *waited_ns grow by what it was on a core, and waited for one, since it was asked
+ * before: at most every 10 ms, of threads that run. */
+void state_waited(struct state_file *f, pid_t pid, pid_t tid, size_t *n_open, uint64_t now,
+	uint64_t *ran_ns, uint64_t *waited_ns);
 void state_close(struct state_file *f, size_t *n_open);
 
 /* ---- a thread, a process ---- */
@@ -133,6 +139,7 @@ struct subject {
 	uint64_t tasks_ns, tasks_every_ns;
 	size_t n_task_names;
 	struct err err; /* why it cannot be read */
+	bool traced;    /* by another: its threads cannot be stopped */
 };
 
 /* ---- the sampler ---- */
@@ -178,7 +185,8 @@ struct sampler {
 	struct sampler_state state;
 	struct unread not_python, denied, unsupported;
 	size_t short_lived;
-	bool looked; /* something was, once */
+	pid_t stopped, traced; /* one that was stopped to the end, one that others trace; 0: none */
+	bool looked;           /* something was, once */
 	size_t n_open_states;
 	char versions[8][16];
 	size_t n_versions;
@@ -202,10 +210,14 @@ void subject_try(struct sampler *s, struct subject *j, uint64_t now);
 bool subject_is_seen(const struct subject *j);
 /* parent and start of a process; false: gone. */
 struct process_ids {
+	char state; /* R, S, D, T, t, … */
 	pid_t parent, group, session;
 	uint64_t start_ticks;
 };
 bool process_ids_read(pid_t pid, struct process_ids *out);
+/* Why there is no program in this process: one that is none, has ended, is a thread or the
+ * kernel's. 0: there is one. */
+int subject_explain(pid_t pid, struct err *err);
 /* Why others were not read, once all are let go of. */
 void subject_say_unread(const struct sampler *s, struct str *out);
 
@@ -213,7 +225,8 @@ void subject_say_unread(const struct sampler *s, struct str *out);
 void look_python(struct sampler *s, struct subject *j, uint64_t now);
 struct known_thread *look_thread(struct subject *j, size_t hint, uint64_t key, pid_t tid);
 void look_forget(struct sampler *s, struct subject *j); /* threads that were not seen any more */
-bool look_runs(struct sampler *s, struct subject *j, struct known_thread *k, bool as_before);
+bool look_runs(
+	struct sampler *s, struct subject *j, struct known_thread *k, bool as_before, uint64_t now);
 uint32_t look_process_node(struct sampler *s, struct subject *j);
 /* Below which node its frames are, k->base: its task's, where it runs one. */
 void look_base(

@@ -50,7 +50,8 @@ bool process_ids_read(pid_t pid, struct process_ids *out)
 	end = strrchr(text, ')');
 	if (!end || end[1] != ' ' || end[2] == 'X')
 		return false;
-	*out = (struct process_ids){.parent = (pid_t)word_at(end + 2, 1),
+	*out = (struct process_ids){.state = end[2],
+		.parent = (pid_t)word_at(end + 2, 1),
 		.group = (pid_t)word_at(end + 2, 2),
 		.session = (pid_t)word_at(end + 2, 3),
 		.start_ticks = word_at(end + 2, 19)};
@@ -69,6 +70,49 @@ static void read_exe(pid_t pid, uint64_t exe[2])
 		exe[0] = (uint64_t)st.st_dev;
 		exe[1] = (uint64_t)st.st_ino;
 	}
+}
+
+/* A number in /proc/PID/status, behind "\nTgid:\t" and the like; 0: there is none. */
+static long status_number(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtol(at + strlen(key), NULL, 10) : 0;
+}
+
+int subject_explain(pid_t pid, struct err *err)
+{
+	char path[32], text[8192];
+	size_t n = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	if (file) {
+		n = fread(text, 1, sizeof(text) - 1, file);
+		fclose(file);
+	}
+	text[n] = '\0';
+	if (!n)
+		return err_set(err, ERR_SERVICE,
+			"there is no process %d, or it has ended; `ps -e` lists those that are",
+			(int)pid);
+	if (status_number(text, "\nTgid:\t") != pid)
+		return err_set(err, ERR_INPUT,
+			"%d is a thread, of process %ld: --pid %ld profiles it with all its "
+			"threads",
+			(int)pid, status_number(text, "\nTgid:\t"),
+			status_number(text, "\nTgid:\t"));
+	if (strstr(text, "\nState:\tZ"))
+		return err_set(err, ERR_SERVICE,
+			"process %d has ended; its parent, %ld, has not asked for its exit code "
+			"yet",
+			(int)pid, status_number(text, "\nPPid:\t"));
+	if (!strstr(text, "\nVmSize:"))
+		return err_set(err, ERR_INPUT,
+			"process %d is a thread of the kernel: there is nothing in it to profile",
+			(int)pid);
+	return 0;
 }
 
 /* ---- coming and going ---- */
@@ -135,8 +179,20 @@ static void name_it(struct subject *j)
 		*end = '\0';
 }
 
+/* By a signal, or another tracer. */
+static bool is_stopped(pid_t pid)
+{
+	struct process_ids ids;
+
+	return process_ids_read(pid, &ids) && (ids.state == 'T' || ids.state == 't');
+}
+
 void subject_free(struct sampler *s, struct subject *j)
 {
+	if (subject_is_seen(j) && !j->gone && is_stopped(j->pid))
+		s->stopped = j->pid;
+	if (subject_is_seen(j) && j->traced)
+		s->traced = j->pid;
 	if (j->kind == SUBJECT_OTHER)
 		count_unread(&s->not_python, j);
 	else if (j->kind == SUBJECT_DENIED)
@@ -281,6 +337,18 @@ void subject_say_unread(const struct sampler *s, struct str *out)
 	say(out, &s->unsupported, "cannot be read", "cannot be read");
 	if (s->unsupported.n)
 		str_addf(out, " (%s)", s->unsupported.err.text);
+	if (s->stopped)
+		str_addf(out,
+			"%sprocess %d is stopped by a signal or a debugger, so nothing of it "
+			"moves; "
+			"kill -CONT %d, or the debugger, lets it go on",
+			out->len ? "; " : "", (int)s->stopped, (int)s->stopped);
+	if (s->traced)
+		str_addf(out,
+			"%sprocess %d is traced by another program (gdb, strace), so it could not "
+			"be "
+			"stopped to be read: no machine code while it runs",
+			out->len ? "; " : "", (int)s->traced);
 	if (s->short_lived)
 		str_addf(out, "%s%zu %s ended before %s could be read", out->len ? "; " : "",
 			s->short_lived, s->short_lived == 1 ? "process" : "processes",

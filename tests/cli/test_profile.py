@@ -237,6 +237,38 @@ class Profile(harness.Case):
         process = self.start("sleep", "60")
         self.assertIn("--native", self.profile("--pid", process.pid, code=1).stderr)
 
+    def test_numbers_of_no_program(self):
+        """A thread's, and one that has ended and was not waited for."""
+        process = self.start(
+            PYTHON, "-c", "import os, threading, time\n"
+            "t = threading.Thread(target=time.sleep, args=(60,), daemon=True); t.start()\n"
+            "child = os.fork()\nif not child: os._exit(0)\nprint(child, t.native_id, flush=True)\ntime.sleep(60)",
+            stdout=subprocess.PIPE)
+        child, thread = process.stdout.readline().split()
+        self.assertIn(f"{thread} is a thread, of process {process.pid}", self.profile("--pid", thread, code=1).stderr)
+        self.assertIn(f"process {child} has ended", self.profile("--pid", child, code=1).stderr)
+
+    def test_a_process_that_is_stopped(self):
+        process = self.spinner()
+        process.send_signal(signal.SIGSTOP)
+        done = self.profile("--pid", process.pid, "-d", "300ms")
+        self.assertIn("Nothing of this clock was seen", done.stdout)
+        self.assertIn(f"kill -CONT {process.pid}", done.stderr)
+        process.send_signal(signal.SIGCONT)
+
+    def test_the_wait_for_a_core(self):
+        """Four that compute on one core have a quarter of it each, and wait for three: the kernel counts both."""
+        core = min(os.sched_getaffinity(0))
+        self.write("four.py", "import os, time\n"
+                   f"os.sched_setaffinity(0, {{{core}}})\n"
+                   "for i in range(3):\n    if not os.fork(): break\n"
+                   "end = time.time() + 1.2\nwhile time.time() < end: pass\n")
+        about = json.loads(self.profile("--json", "--", PYTHON, "four.py").stdout)["about"]
+        self.assertGreater(about["core_s"], 0)
+        self.assertGreater(about["core_wait_s"], 2 * about["core_s"])
+        self.assertLess(about["core_s"] + about["core_wait_s"], 4 * about["seconds"])
+        self.assertIn("waited for one", self.run_culprit("show", "last").stdout)
+
     def test_another_users_process(self):
         if os.getuid():
             self.skipTest("only root can become another user")
