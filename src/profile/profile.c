@@ -49,16 +49,12 @@ void profile_free(struct profile *p)
 	free(p);
 }
 
-uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t function, int32_t line)
+/* UINT32_MAX: there is none. */
+static uint32_t node_find(
+	const struct profile *p, uint32_t hash, uint32_t parent, uint32_t function, int32_t line)
 {
-	struct table *t = &p->index->nodes;
-	uint32_t hash;
+	const struct table *t = &p->index->nodes;
 
-	if (parent & PROFILE_FOLDED)
-		return parent;
-	if (line < 0)
-		line = 0;
-	hash = table_mix(parent, function, (uint32_t)line);
 	for (size_t at = table_first(t, hash); t->slots[at].index; at = table_next(t, at)) {
 		const struct profile_node *n;
 
@@ -68,13 +64,44 @@ uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t function, int
 		if (n->parent == parent && n->function == function && n->line == line)
 			return t->slots[at].index - 1;
 	}
+	return UINT32_MAX;
+}
+
+uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t function, int32_t line)
+{
+	uint32_t hash, found;
+
+	if (parent & PROFILE_FOLDED)
+		return parent;
+	if (line < 0)
+		line = 0;
+	hash = table_mix(parent, function, (uint32_t)line);
+	found = node_find(p, hash, parent, function, line);
+	if (found != UINT32_MAX)
+		return found;
 	if (p->n_nodes == PROFILE_MAX_NODES)
 		return parent | PROFILE_FOLDED;
 	p->nodes = mem_grow(p->nodes, &p->cap_nodes, p->n_nodes + 1, sizeof(*p->nodes));
 	p->nodes[p->n_nodes] =
 		(struct profile_node){.parent = parent, .function = function, .line = line};
-	table_put(t, hash, (uint32_t)p->n_nodes);
+	table_put(&p->index->nodes, hash, (uint32_t)p->n_nodes);
 	return (uint32_t)p->n_nodes++;
+}
+
+/* What the table had of it stays there, and is passed over: a slot tells by the node. */
+uint32_t profile_node_is(struct profile *p, uint32_t node, uint32_t function)
+{
+	struct profile_node *n = &p->nodes[node & ~PROFILE_FOLDED];
+	uint32_t hash = table_mix(n->parent, function, (uint32_t)n->line), found;
+
+	if (node & PROFILE_FOLDED)
+		return node;
+	found = node_find(p, hash, n->parent, function, n->line);
+	if (found != UINT32_MAX)
+		return found;
+	n->function = function;
+	table_put(&p->index->nodes, hash, node);
+	return node;
 }
 
 static void weight_add(struct profile_weight *sum, const struct profile_weight *w)

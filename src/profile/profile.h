@@ -147,6 +147,10 @@ uint32_t profile_function(struct profile *p, enum profile_kind kind, const char 
  * the functions below take it as it is. To look into p->nodes, take the bit away. */
 uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t function, int32_t line);
 
+/* It is another function than it was taken for, a thread whose name is known now: returns the node
+ * that stands for it from now on, which is another one where there is one for that already. */
+uint32_t profile_node_is(struct profile *p, uint32_t node, uint32_t function);
+
 /* Sums that would overflow stop at UINT64_MAX. Samples are added in the order of time. */
 void profile_add(struct profile *p, uint32_t node, const struct profile_weight *w);
 

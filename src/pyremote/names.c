@@ -8,7 +8,9 @@
 #include "base/mem.h"
 #include "pyremote/dict.h"
 
-enum { NAME_BYTES = 128, REFRESH_NS = 20 * 1000 * 1000 };
+enum { NAME_BYTES = 128, REFRESH_SHARE = 20 /* at most one part in so many of a core */ };
+
+#define REFRESH_NS NS_PER_MS /* at the earliest */
 
 struct named {
 	uint64_t state, pthread;
@@ -22,7 +24,7 @@ struct thread_names {
 	uint64_t interpreter, active; /* threading._active of this interpreter */
 	struct dict_item *items;      /* what was in it at the last look: numbers and Threads */
 	size_t n_items;
-	uint64_t read_ns;
+	uint64_t read_ns, every_ns; /* of that look; how long until the next one at least */
 };
 
 void names_release(struct python *p)
@@ -102,8 +104,13 @@ const char *python_thread_name(struct python *p, struct python_thread *thread)
 		return NULL;
 	item = t->interpreter == interpreter ? find_item(t, thread->pthread) : NULL;
 	/* A number may be another thread's by now, so what was read is not kept for long. */
-	if (t->interpreter != interpreter || now - t->read_ns >= REFRESH_NS) {
+	if (t->interpreter != interpreter || now - t->read_ns >= t->every_ns) {
+		uint64_t begin = clock_thread_cpu_ns();
+
 		refresh(p, t, interpreter);
+		t->every_ns = (clock_thread_cpu_ns() - begin) * REFRESH_SHARE;
+		if (t->every_ns < REFRESH_NS)
+			t->every_ns = REFRESH_NS;
 		item = find_item(t, thread->pthread);
 	}
 	name = item ? object_attribute(p, item->value, "_name") : 0;

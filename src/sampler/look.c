@@ -16,8 +16,8 @@
 #include "proc/tree.h"
 #include "sampler/sampler_internal.h"
 
-/* threading knows a thread's name a moment after it began. */
-#define NAME_PATIENCE_NS (5 * NS_PER_MS)
+/* A thread without a name is asked for it again after so long at the earliest. */
+#define NAME_LEAST_NS (1 * NS_PER_MS)
 
 /* ---- threads that are known ---- */
 
@@ -118,6 +118,17 @@ uint32_t look_process_node(struct sampler *s, struct subject *j)
 	return j->node;
 }
 
+/* What was seen before its name was known stays where it is: below the same node, but where a
+ * thread of that name has been there before. */
+static void rename_node(struct sampler *s, struct known_thread *k)
+{
+	uint32_t named = profile_node_is(
+		s->profile, k->node, profile_function(s->profile, PROFILE_THREAD, k->name, "", 0));
+
+	if (named != k->node)
+		k->epoch = 0;
+}
+
 /* The thread's own node, made anew where the profile is another one. */
 static void thread_node(struct sampler *s, struct subject *j, struct known_thread *k)
 {
@@ -133,34 +144,31 @@ static void thread_node(struct sampler *s, struct subject *j, struct known_threa
 	k->epoch = s->epoch;
 }
 
-/* What threading calls it; asked again, ever more seldom, while it has no name: an interpreter that
- * starts has no threading yet. False: wait a moment for it. */
-static bool name_it(
-	struct subject *j, struct known_thread *k, struct python_thread *t, uint64_t now)
+/* What threading calls it; asked again, ever more seldom, while it has no name: threading knows it
+ * a moment after it began, and an interpreter that starts has no threading yet. */
+static void name_it(struct sampler *s, struct subject *j, struct known_thread *k,
+	struct python_thread *t, uint64_t now)
 {
-	const char *name = k->tid == j->pid ? "MainThread" : NULL;
+	const char *name = k->tid == j->pid ? "MainThread" : python_thread_name(j->python, t);
 
-	if (!name)
-		name = python_thread_name(j->python, t);
-	if (!name && now - k->first_ns < NAME_PATIENCE_NS)
-		return false;
+	k->name_ns = now + (now - k->first_ns > NAME_LEAST_NS ? now - k->first_ns : NAME_LEAST_NS);
+	if (!name && k->name[0])
+		return;
 	k->named = name != NULL;
-	k->name_ns = now + (now - k->first_ns);
 	snprintf(k->name, sizeof(k->name), "%.*s (%d)", (int)sizeof(k->name) - 16,
 		name ? name : "thread", (int)k->tid);
-	k->epoch = 0;
-	return true;
+	if (k->epoch == s->epoch)
+		rename_node(s, k);
 }
 
-bool look_begin_thread(struct sampler *s, struct subject *j, struct known_thread *k,
+void look_begin_thread(struct sampler *s, struct subject *j, struct known_thread *k,
 	struct python_thread *t, uint64_t now)
 {
 	if (!k->first_ns)
 		k->first_ns = now;
-	if (!k->named && now >= k->name_ns && !name_it(j, k, t, now))
-		return false;
+	if (!k->named && now >= k->name_ns)
+		name_it(s, j, k, t, now);
 	thread_node(s, j, k);
-	return true;
 }
 
 void look_base(
@@ -235,8 +243,7 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 
 	j->running += running;
 	j->gil_held += t->gil;
-	if (!look_begin_thread(s, j, k, t, now))
-		return;
+	look_begin_thread(s, j, k, t, now);
 	if (t->stack == STACK_REJECTED || t->stack == STACK_EMPTY)
 		k->n_frames = 0;
 	if (t->stack == STACK_REJECTED) {

@@ -88,8 +88,9 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 	struct native_stack native;
 	uint32_t node;
 
-	if (!read_thread(s, j, t, k->tid, &native) || !look_begin_thread(s, j, k, t, now))
+	if (!read_thread(s, j, t, k->tid, &native))
 		return;
+	look_begin_thread(s, j, k, t, now);
 	j->running += running;
 	j->gil_held += t->gil;
 	if (t->stack == STACK_REJECTED) {

@@ -238,8 +238,8 @@ void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_
 /* Its process clock: whether anything of it ran since the last look. */
 void look_clock(struct sampler *s, struct subject *j);
 void known_thread_free(struct sampler *s, struct known_thread *k);
-/* Is it time, is its name known: false where the time goes to the next look. */
-bool look_begin_thread(struct sampler *s, struct subject *j, struct known_thread *k,
+/* Its node is there, with its name as soon as that is known. */
+void look_begin_thread(struct sampler *s, struct subject *j, struct known_thread *k,
 	struct python_thread *t, uint64_t now);
 uint32_t look_stack(struct sampler *s, struct subject *j, struct known_thread *k,
 	const struct python_thread *t);

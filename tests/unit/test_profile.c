@@ -38,6 +38,36 @@ START_TEST(places_are_found_again)
 END_TEST
 
 /* Texts come from another process's memory. */
+/* A thread whose name comes later, and one whose name was there before. */
+START_TEST(places_become_others)
+{
+	struct profile *p = profile_new(), *again = NULL;
+	uint32_t none = profile_function(p, PROFILE_THREAD, "thread (7)", "", 0);
+	uint32_t name = profile_function(p, PROFILE_THREAD, "Thread-1 (7)", "", 0);
+	uint32_t f = profile_function(p, PROFILE_PYTHON, "f", "a.py", 3);
+	uint32_t a = profile_node(p, 0, none, 0), b = profile_node(p, a, f, 4), c;
+	json_t *json;
+
+	profile_add(p, b, &ONE);
+	ck_assert_uint_eq(profile_node_is(p, a, name), a);
+	ck_assert_uint_eq(profile_node(p, 0, name, 0), a);
+	ck_assert_uint_eq(profile_node(p, a, f, 4), b);
+	ck_assert_uint_eq(profile_node_is(p, a, name), a);
+	c = profile_node(p, 0, none, 0);
+	ck_assert_uint_ne(c, a);
+	profile_add(p, profile_node(p, c, f, 4), &ONE);
+	ck_assert_uint_eq(profile_node_is(p, c, name), a);
+	ck_assert_uint_eq(p->nodes[c].function, none);
+	ck_assert_uint_eq(profile_node_is(p, a | PROFILE_FOLDED, none), a | PROFILE_FOLDED);
+	json = profile_to_json(p);
+	ck_assert_int_eq(profile_from_json(&again, json, NULL), 0);
+	ck_assert_uint_eq(again->n_nodes, p->n_nodes);
+	json_decref(json);
+	profile_free(again);
+	profile_free(p);
+}
+END_TEST
+
 START_TEST(texts_are_made_printable)
 {
 	static const struct {
@@ -460,7 +490,8 @@ START_TEST(missing_parts_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("profile", places_are_found_again, texts_are_made_printable, functions_have_a_ceiling,
-	texts_have_a_ceiling, nodes_have_a_ceiling, sums_stop_at_the_end, a_moment_goes_on,
-	moments_are_bounded, moments_of_too_many_threads, slices_have_every_sample, json_reads_back,
-	merging_adds, bad_json_is_refused, missing_parts_are_refused)
+UNIT_MAIN("profile", places_are_found_again, places_become_others, texts_are_made_printable,
+	functions_have_a_ceiling, texts_have_a_ceiling, nodes_have_a_ceiling, sums_stop_at_the_end,
+	a_moment_goes_on, moments_are_bounded, moments_of_too_many_threads,
+	slices_have_every_sample, json_reads_back, merging_adds, bad_json_is_refused,
+	missing_parts_are_refused)
