@@ -97,7 +97,7 @@ static void add_others(struct str *out, const struct correlate_report *r, size_t
 	const struct correlate_result *c = r->result;
 	size_t n = 0;
 
-	for (size_t i = leader + 1; i < c->n && c->rows[i].q <= c->spec.fdr; i++) {
+	for (size_t i = leader + 1; i < c->n_found; i++) {
 		const struct correlate_row *row = &c->rows[i];
 		double lead = correlate_words_lead_s(r, row);
 

@@ -1,11 +1,7 @@
-/*
- * The page of a correlation: the verdict, the account, target and strongest series over one axis of
- * time, the map and the table of all series, the incident. What is a picture of few series is drawn
- * here; what is of all, by a script from data within the page.
- */
+#include "report/html_correlate.h"
+
 #include "html_correlate_assets.h"
 #include "report/html.h"
-#include "report/html_correlate.h"
 
 void html_correlate_name(struct str *out, const char *name)
 {
@@ -124,7 +120,7 @@ static void add_table(struct str *out, const struct correlate_report *r)
 	correlate_words_method(&text, r);
 	html_correlate_prose(out, text.p);
 	if (r->result->n > HTML_CORRELATE_ROWS)
-		str_addf(out, " The %d with the least q are listed; culprit export has all %zu.",
+		str_addf(out, " The first %d are listed; culprit export has all %zu.",
 			HTML_CORRELATE_ROWS, r->result->n);
 	str_add(out, "</p>\n<div class=\"rows-bar\"><label>family <select id=\"family\"><option "
 		     "value=\"\">all"

@@ -1,4 +1,9 @@
-/* The parts of a correlation's page, for html_correlate.c which puts them together. */
+/*
+ * The page of a correlation: the verdict, the account, target and strongest series over one axis of
+ * time, the map and the table of all series, the incident. What is a picture of few series is drawn
+ * in C; what is of all, by a script from data within the page. These are its parts, which
+ * html_correlate.c puts together.
+ */
 #ifndef CULPRIT_REPORT_HTML_CORRELATE_H
 #define CULPRIT_REPORT_HTML_CORRELATE_H
 

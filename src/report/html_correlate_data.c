@@ -72,10 +72,11 @@ static void add_course(struct str *out, const struct correlate_report *r, size_t
 	}
 	str_add(out, "[\"");
 	for (size_t i = 0; i < n; i++) {
-		double level = high > low ? TOP * ((values[i] - low) / (high - low)) : TOP / 2;
+		double level = high > low ? (values[i] - low) / (high - low) : .5;
 
-		str_add_char(out,
-			isfinite(values[i]) && isfinite(level) ? LEVELS[(int)(level + .5)] : '.');
+		str_add_char(out, isfinite(values[i]) && isfinite(level)
+					  ? LEVELS[(int)(level * TOP + .5)]
+					  : '.');
 	}
 	str_add(out, "\",");
 	add_number(out, low, 4);

@@ -13,7 +13,7 @@ const rowOf = new Map(data.series.map((series, row) => [series, row]));
 /* −log10 q, as far as it can be drawn. */
 const strength = data.q.map((q) => (q === null ? 0 : -Math.log10(Math.max(q, 1e-300))));
 
-const DEFAULTS = { s: '', f: '', q: '', o: 'q', d: '', found: '', view: '' };
+const DEFAULTS = { s: '', f: '', q: '', o: '', d: '', found: '', view: '' };
 const state = {};
 const listeners = [];
 

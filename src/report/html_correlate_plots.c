@@ -82,7 +82,7 @@ static void points_add(
 
 static struct points points_of(const struct correlate_course *c, const double *y)
 {
-	size_t buckets = c->n <= 2 * BUCKETS ? c->n : BUCKETS;
+	size_t buckets = c->n <= (size_t)2 * BUCKETS ? c->n : BUCKETS;
 	struct points p = {mem_alloc(2 * buckets + 1, sizeof(double)),
 		mem_alloc(2 * buckets + 1, sizeof(double)), 0};
 

@@ -19,8 +19,7 @@ const COLUMNS = [
 ];
 
 function arrange() {
-	const column = COLUMNS.find((c) => c.key === state.o && c.of) || COLUMNS[3];
-	const down = (state.d === 'down') !== !column.up ? -1 : 1;
+	const column = COLUMNS.find((c) => c.key === state.o && c.of);
 	const wanted = state.q.toLowerCase();
 	order = [];
 	for (let row = 0; count > row; row++) {
@@ -34,7 +33,7 @@ function arrange() {
 	says.textContent = order.length.toLocaleString('en') + ' of ' + count.toLocaleString('en');
 	space.style.height = order.length * ROW + 'px';
 	document.querySelectorAll('#head [role="columnheader"]').forEach((h) => {
-		if (h.dataset.key !== column.key) h.removeAttribute('aria-sort');
+		if (!column || h.dataset.key !== column.key) h.removeAttribute('aria-sort');
 		else h.setAttribute('aria-sort', down > 0 ? 'ascending' : 'descending');
 	});
 }

@@ -1,8 +1,5 @@
-/*
- * A correlation for a terminal: what it is of, the verdict, then one table in which every family
- * has its part and the target's course stands above those of all series; what is one group with a
- * series is folded beneath it.
- */
+#include "report/text_correlate.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +7,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "report/phrase.h"
-#include "report/text_correlate.h"
 
 enum {
 	PROSE = 96,

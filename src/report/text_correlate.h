@@ -1,4 +1,8 @@
-/* What the terminal's texts of correlations and of incidents share. */
+/*
+ * A correlation for a terminal: what it is of, the verdict, then one table in which every family
+ * has its part and the target's course stands above those of all series; what is one group with a
+ * series is folded beneath it. Here, what that and the text of an incident share.
+ */
 #ifndef CULPRIT_REPORT_TEXT_CORRELATE_H
 #define CULPRIT_REPORT_TEXT_CORRELATE_H
 

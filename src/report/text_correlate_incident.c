@@ -65,8 +65,9 @@ static void add_course(struct str *out, const struct term *term, const struct co
 	n = c.n < columns ? c.n : columns;
 	term_spark(&spark, term, c.values, c.n, columns);
 	for (const char *p = str_text(&spark); *p; at++) {
-		double from = c.start_s + (double)(at * c.n / n) * c.step_s;
-		double to = c.start_s + (double)((at + 1) * c.n / n) * c.step_s;
+		size_t first = at * c.n / n, behind = (at + 1) * c.n / n;
+		double from = c.start_s + (double)first * c.step_s;
+		double to = c.start_s + (double)behind * c.step_s;
 
 		if (!open && to > spec->from_s) {
 			str_add_char(&part, '[');

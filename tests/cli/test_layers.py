@@ -29,7 +29,7 @@ MAY = {
             "pyremote", "sampler", "store", "study", "report", "tui"},
 }
 # Made by the build from other files of that folder.
-GENERATED = {"assets.h", "flame_assets.h", "profile/pprof.pb-c.h"}
+GENERATED = {"assets.h", "flame_assets.h", "html_correlate_assets.h", "profile/pprof.pb-c.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 PRINTS = re.compile(r"\b(printf|puts|putchar|exit|getenv|perror)\s*\(")
 STDERR = re.compile(r"\b(stdout|stderr)\b")

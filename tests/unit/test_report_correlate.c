@@ -168,11 +168,13 @@ END_TEST
 
 /* ---- the terminal ---- */
 
-/* `format` with the name of the strongest. */
+/* `format` with the name of the first group's strongest. */
 static void assert_names_first(const struct story *s, const char *text, const char *format)
 {
 	struct str part = STR_INIT;
-	const char *name = s->set.items[s->result.rows[0].series].name, *at = strstr(format, "%s");
+	size_t leader = s->result.groups[0].members[0];
+	const char *name = s->set.items[s->result.rows[leader].series].name,
+		   *at = strstr(format, "%s");
 
 	str_add_bytes(&part, format, (size_t)(at - format));
 	str_add(&part, name);
