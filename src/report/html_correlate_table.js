@@ -27,9 +27,12 @@ function arrange() {
 		if (wanted && !data.name[row].toLowerCase().includes(wanted)) continue;
 		order.push(row);
 	}
-	/* sorting keeps the order of equals */
-	const keys = data.name.map((_, row) => column.of(row));
-	order.sort((a, b) => (keys[a] > keys[b] ? down : keys[b] > keys[a] ? -down : 0));
+	/* rows come with found ones first, the strongest at the top; sorting keeps that of equals */
+	const down = column && (state.d === 'down') !== !column.up ? -1 : 1;
+	if (column) {
+		const keys = data.name.map((_, row) => column.of(row));
+		order.sort((a, b) => (keys[a] > keys[b] ? down : keys[b] > keys[a] ? -down : 0));
+	}
 	says.textContent = order.length.toLocaleString('en') + ' of ' + count.toLocaleString('en');
 	space.style.height = order.length * ROW + 'px';
 	document.querySelectorAll('#head [role="columnheader"]').forEach((h) => {
