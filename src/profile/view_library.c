@@ -84,8 +84,9 @@ bool view_is_library(const struct profile_function *f)
 		return false;
 	if (below_packages(f->file) || below_stdlib(f->file))
 		return true;
-	if (f->kind == PROFILE_NATIVE)
-		return is_system_module(f->file);
+	if (f->kind == PROFILE_NATIVE) /* and an extension module's that tells no names */
+		return is_system_module(f->file) ||
+		       (strncmp(f->name, "0x", 2) == 0 && strstr(f->file, ".cpython-"));
 	if (is_launcher(f->file))
 		return true;
 	return strncmp(f->file, "<frozen ", 8) == 0;

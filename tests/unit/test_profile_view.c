@@ -385,6 +385,15 @@ START_TEST(what_is_a_library)
 		if (cases[i].name)
 			ck_assert_str_eq(name, cases[i].name);
 	}
+
+	/* an extension module is the program's own where it tells the names of its functions */
+	struct profile_function f = {PROFILE_NATIVE, "kernel", "fast.cpython-311.so", 0};
+
+	ck_assert(!view_is_library(&f));
+	f.name = "0x1a40";
+	ck_assert(view_is_library(&f));
+	f.file = "app";
+	ck_assert(!view_is_library(&f));
 }
 END_TEST
 
