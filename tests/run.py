@@ -99,18 +99,18 @@ def run_units(build, count, wanted, at_once=1, only=None):
 # Tests of figures, of rates of error, of documents or of the source: a sanitizer has nothing to add, and what
 # they run is run under one by others.
 PLAIN_ONLY = {
-    "test_compare", "test_correlate_null", "test_correlate_prometheus", "test_docs", "test_hdr", "test_layers",
-    "test_layouts", "test_load_length", "test_load_truth", "test_native_python", "test_profile_noise", "test_rank",
-    "test_rank_errors", "test_regimes", "test_search", "test_settled", "test_study_regimes", "test_tune",
-    "test_workers",
+    "test_compare", "test_correlate_null", "test_correlate_page", "test_correlate_prometheus", "test_docs",
+    "test_hdr", "test_layers", "test_layouts", "test_load_length", "test_load_truth", "test_native_python",
+    "test_profile_noise", "test_rank", "test_rank_errors", "test_regimes", "test_search", "test_settled",
+    "test_study_regimes", "test_tune", "test_workers",
 }
 # Unit tests that never look at the clock, or allow for anything: as many at once as there are cores.
 SHARING = {
     "test_correlate", "test_correlate_null", "test_design", "test_forest", "test_gp", "test_http_answers",
     "test_indices", "test_native_python", "test_profile_diff", "test_profile_noise", "test_pyremote_code",
-    "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_profile", "test_search",
-    "test_series", "test_series_csv", "test_series_time", "test_settled", "test_study_regimes", "test_targets",
-    "test_tune", "test_workers",
+    "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_correlate",
+    "test_report_profile", "test_search", "test_series", "test_series_csv", "test_series_time", "test_settled",
+    "test_study_regimes", "test_targets", "test_tune", "test_workers",
 }
 # Whole-program tests that look at figures: one at a time.
 ALONE = {

@@ -446,7 +446,7 @@ static void add_onset(
 	struct str *out, const struct correlate_report *r, const struct incident_row *row)
 {
 	correlate_words_time(out, r->set, row->began_s);
-	if (isfinite(row->began_low_s) && isfinite(row->began_high_s)) {
+	if (row->began_high_s > row->began_low_s) {
 		str_add(out, " [");
 		correlate_words_time(out, r->set, row->began_low_s);
 		str_add(out, ", ");

@@ -20,6 +20,7 @@ const listeners = [];
 function readState() {
 	const given = new URLSearchParams(window.location.hash.slice(1));
 	Object.keys(DEFAULTS).forEach((key) => { state[key] = given.get(key) ?? DEFAULTS[key]; });
+	if (!(Number(state.f) in data.families)) state.f = '';
 	if (!rowOf.has(Number(state.s)) || state.s === '') state.s = count ? String(data.series[0]) : '';
 }
 

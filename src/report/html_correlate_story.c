@@ -178,12 +178,15 @@ static void onset_row(struct str *out, const struct correlate_report *r, const s
 	onset_bar(out, r, s, row);
 	str_add(out, "</td><td class=\"when\">");
 	correlate_words_time(&text, r->set, row->began_s);
-	str_addf(out, "<b>%s</b> <span class=\"ci\">[", str_text(&text));
+	str_addf(out, "<b>%s</b>", str_text(&text));
 	str_clear(&text);
-	correlate_words_time(&text, r->set, row->began_low_s);
-	str_add(&text, ", ");
-	correlate_words_time(&text, r->set, row->began_high_s);
-	str_addf(out, "%s]</span></td>", text.p);
+	if (row->began_high_s > row->began_low_s) {
+		correlate_words_time(&text, r->set, row->began_low_s);
+		str_add(&text, ", ");
+		correlate_words_time(&text, r->set, row->began_high_s);
+		str_addf(out, " <span class=\"ci\">[%s]</span>", text.p);
+	}
+	str_add(out, "</td>");
 	str_release(&text);
 	number_cell(out, "before", correlate_words_value, row->before);
 	number_cell(out, "during", correlate_words_value, row->during);

@@ -23,7 +23,7 @@ static void row_cells(struct table *t, const struct term *term, const struct cor
 
 	correlate_words_time(&text, r->set, row->began_s);
 	put(t, term, &text);
-	if (isfinite(row->began_low_s) && isfinite(row->began_high_s)) {
+	if (row->began_high_s > row->began_low_s) {
 		str_add_char(&text, '[');
 		correlate_words_time(&text, r->set, row->began_low_s);
 		str_add(&text, ", ");
