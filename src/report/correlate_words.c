@@ -164,6 +164,10 @@ void correlate_words_short_span(struct str *out, double seconds)
 	double a = fabs(seconds);
 	size_t i = 0;
 
+	if (a < 1e-9) {
+		str_add_char(out, '0');
+		return;
+	}
 	while (i + 1 < sizeof(UNITS) / sizeof(UNITS[0]) && a < UNITS[i].size)
 		i++;
 	if (seconds < 0)

@@ -134,9 +134,12 @@ static void add_silence(struct str *out, const struct correlate_report *r)
 		silent += n_families > 1 && !f[i].found;
 	if (rest) {
 		str_add(out, out->len ? " The other " : "The other ");
-		add_number(out, rest);
-		str_addf(out, " series show nothing at %.3g %% false discoveries",
-			100 * c->spec.fdr);
+		if (rest > 1) {
+			add_number(out, rest);
+			str_add_char(out, ' ');
+		}
+		str_addf(out, "series show%s nothing at %.3g %% false discoveries",
+			rest > 1 ? "" : "s", 100 * c->spec.fdr);
 	}
 	for (size_t i = 0; i < n_families && said < silent && said < NAMED; i++) {
 		if (f[i].found)

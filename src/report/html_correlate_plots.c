@@ -52,7 +52,10 @@ void html_correlate_ticks(struct html_correlate_ticks *t, const struct series_se
 		struct str text = STR_INIT;
 		char *space;
 
-		correlate_words_time(&text, s, at);
+		if (correlate_words_is_calendar(s))
+			correlate_words_time(&text, s, at);
+		else
+			correlate_words_short_span(&text, at);
 		space = correlate_words_is_calendar(s) ? strchr(text.p, ' ') : NULL;
 		/* of "11-05 19:00" the time, or the day where there is no time to tell */
 		if (space && (days || fmod(at, 86400) == 0))

@@ -128,7 +128,7 @@ START_TEST(numbers_are_said_shortly)
 		{correlate_words_span, 3600, "1 hour"}, {correlate_words_span, 1, "1 second"},
 		{correlate_words_span, 8400, "2 h 20 m"},
 		{correlate_words_short_span, -90, "−1.5 min"},
-		{correlate_words_short_span, .25, "250 ms"}};
+		{correlate_words_short_span, .25, "250 ms"}, {correlate_words_short_span, 0, "0"}};
 
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
 		struct str out = STR_INIT;
