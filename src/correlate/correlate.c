@@ -131,13 +131,17 @@ static enum state look_at(struct run *run, size_t i, struct corr_values *x, stru
 static void look_at_some(void *arg, size_t task)
 {
 	struct run *run = arg;
+	size_t first = task * CORR_CHUNK, end = first + CORR_CHUNK;
 	struct corr_values x;
 	struct corr_scratch w;
 
+	if (end > run->set->n)
+		end = run->set->n;
 	corr_values_init(&x, run->axis.n);
 	corr_scratch_init(&w, run->axis.n);
-	for (size_t i = task * CORR_CHUNK; i < (task + 1) * CORR_CHUNK && i < run->set->n; i++)
+	for (size_t i = first; i < end; i++)
 		run->state[i] = (unsigned char)look_at(run, i, &x, &w);
+	series_forget(run->set, first, end - first);
 	corr_scratch_release(&w);
 	corr_values_release(&x);
 }
