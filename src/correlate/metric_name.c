@@ -36,17 +36,18 @@ static const char *skip_blanks(const char *p, const char *end)
 /* The closing quote of the value at p; NULL with what is wrong. */
 static const char *value_end(const char *p, const char *end, const char **why)
 {
-	for (; p < end && *p != '"' && *p != '\n'; p++) {
+	for (; p < end && *p != '"' && *p != '\n' && *p; p++) {
 		if (*p != '\\')
 			continue;
-		if (++p == end || !strchr("\\\"n", *p)) {
+		if (++p == end || !*p || !strchr("\\\"n", *p)) {
 			*why = "a label's value has a backslash that is followed by none of \\, \" "
 			       "and n";
 			return NULL;
 		}
 	}
-	if (p == end || *p == '\n') {
-		*why = "a label's value has no closing quote";
+	if (p == end || *p != '"') {
+		*why = p < end && !*p ? "a label's value has a NUL byte"
+				      : "a label's value has no closing quote";
 		return NULL;
 	}
 	return p;

@@ -3,6 +3,8 @@
  * a series that was there before, in the same letters: those are found by their letters, and labels
  * are read once a series.
  */
+#include "correlate/openmetrics.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,6 @@
 #include "base/num.h"
 #include "correlate/histograms.h"
 #include "correlate/metric_name.h"
-#include "correlate/openmetrics.h"
 #include "correlate/sources.h"
 
 /* Unix time in seconds of the year 5138, in milliseconds of 1973: what is beyond is in the other

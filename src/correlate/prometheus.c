@@ -10,11 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "correlate/histograms.h"
-#include "correlate/prometheus_client.h"
+#include "correlate/prometheus_work.h"
 #include "correlate/series_axis.h"
 
 enum {
@@ -22,33 +21,6 @@ enum {
 	PIECE_VALUES = 1000000,
 	TYPES_MAX = 1000000,
 	JOBS_MAX = 30, /* that are named when clocks are asked for */
-};
-
-struct row {
-	struct series series;
-	bool counter;
-	bool asked;   /* by a selector: its values were scraped */
-	size_t clock; /* SIZE_MAX: not known */
-};
-
-struct asking {
-	const struct prometheus_query *q;
-	struct prometheus_client client;
-	double start_s, step_s;
-	size_t n_times;
-	struct metric_index names, types;
-	struct row *rows;
-	size_t n, cap;
-	/* when the series of a target ({instance="…",job="…"}) were read, n_times each */
-	struct metric_index clock_names, jobs;
-	double **clocks;
-	size_t n_clocks, cap_clocks;
-	/* the question under way */
-	const char *expression;
-	bool selector, clock, target;
-	size_t answered, first_row; /* series in this answer; of a target, its row */
-	size_t off, empty, created, repeated, known;
-	struct str name, warnings;
 };
 
 /* ---- what a question is ---- */
@@ -99,8 +71,8 @@ static bool clock_name(struct str *out, const struct metric_labels *labels)
 
 /* ---- series as they come ---- */
 
-static void put_values(
-	struct asking *a, double *to, const double *time_s, const double *values, size_t n)
+static void put_values(struct prometheus_asking *a, double *to, const double *time_s,
+	const double *values, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		double at = (time_s[i] - a->start_s) / a->step_s;
@@ -122,7 +94,7 @@ static double *unknown_values(size_t n)
 	return values;
 }
 
-static int too_many(const struct asking *a, struct err *err)
+static int too_many(const struct prometheus_asking *a, struct err *err)
 {
 	char n[NUM_TEXT], most[NUM_TEXT], values[NUM_TEXT];
 
@@ -141,7 +113,8 @@ static int too_many(const struct asking *a, struct err *err)
 }
 
 /* What the name of a series is: of a selector its own; of an expression that, and its labels. */
-static void name_it(struct asking *a, const char *metric, const struct metric_labels *labels)
+static void name_it(
+	struct prometheus_asking *a, const char *metric, const struct metric_labels *labels)
 {
 	str_clear(&a->name);
 	if (*metric || a->selector)
@@ -154,7 +127,7 @@ static void name_it(struct asking *a, const char *metric, const struct metric_la
 	}
 }
 
-static size_t clock_of(struct asking *a, const struct metric_labels *labels)
+static size_t clock_of(struct prometheus_asking *a, const struct metric_labels *labels)
 {
 	const struct metric_label *job = metric_label_find(labels, "job");
 	struct str name = STR_INIT;
@@ -175,7 +148,7 @@ static size_t clock_of(struct asking *a, const struct metric_labels *labels)
 	return index;
 }
 
-static int row_new(struct asking *a, size_t *out, const char *metric,
+static int row_new(struct prometheus_asking *a, size_t *out, const char *metric,
 	const struct metric_labels *labels, struct err *err)
 {
 	enum metric_role role = ROLE_GAUGE;
@@ -191,19 +164,19 @@ static int row_new(struct asking *a, size_t *out, const char *metric,
 		return too_many(a, err);
 	*out = a->n;
 	a->rows = mem_grow(a->rows, &a->cap, a->n + 1, sizeof(*a->rows));
-	a->rows[a->n++] =
-		(struct row){.series = {.name = mem_strdup(a->name.p),
-				     .family = mem_strdup(""),
-				     .values = unknown_values(a->n_times),
-				     .kind = role == ROLE_COUNTER ? SERIES_COUNTER : SERIES_GAUGE},
-			.counter = role == ROLE_COUNTER,
-			.asked = a->selector,
-			.clock = a->selector ? clock_of(a, labels) : SIZE_MAX};
+	a->rows[a->n++] = (struct prometheus_row){
+		.series = {.name = mem_strdup(a->name.p),
+			.family = mem_strdup(""),
+			.values = unknown_values(a->n_times),
+			.kind = role == ROLE_COUNTER ? SERIES_COUNTER : SERIES_GAUGE},
+		.counter = role == ROLE_COUNTER,
+		.asked = a->selector,
+		.clock = a->selector ? clock_of(a, labels) : SIZE_MAX};
 	return 0;
 }
 
-static void take_clock(struct asking *a, const struct metric_labels *labels, const double *time_s,
-	const double *values, size_t n)
+static void take_clock(struct prometheus_asking *a, const struct metric_labels *labels,
+	const double *time_s, const double *values, size_t n)
 {
 	size_t i = SIZE_MAX;
 
@@ -219,7 +192,7 @@ static void take_clock(struct asking *a, const struct metric_labels *labels, con
 static int take_series(void *arg, const char *metric, const struct metric_labels *labels,
 	const double *time_s, const double *values, size_t n, struct err *err)
 {
-	struct asking *a = arg;
+	struct prometheus_asking *a = arg;
 	size_t *at, index;
 	int rc = 0;
 
@@ -252,7 +225,7 @@ static int take_series(void *arg, const char *metric, const struct metric_labels
 
 static void take_type(void *arg, const char *metric, const char *type)
 {
-	struct asking *a = arg;
+	struct prometheus_asking *a = arg;
 	enum metric_type t = metric_type_of(type, strlen(type));
 	size_t *at;
 
@@ -268,7 +241,7 @@ static void take_type(void *arg, const char *metric, const char *type)
 /* ---- questions ---- */
 
 /* Each warning once. */
-static void keep_warnings(struct asking *a, const char *text)
+static void keep_warnings(struct prometheus_asking *a, const char *text)
 {
 	while (*text) {
 		size_t n = strcspn(text, "\n");
@@ -281,8 +254,8 @@ static void keep_warnings(struct asking *a, const char *text)
 	}
 }
 
-static int ask_piece(struct asking *a, size_t at, size_t steps, enum prometheus_failure *failure,
-	struct err *err)
+static int ask_piece(struct prometheus_asking *a, size_t at, size_t steps,
+	enum prometheus_failure *failure, struct err *err)
 {
 	const struct prometheus_hooks hooks = {.series = take_series, .arg = a};
 	struct prometheus_answer answer;
@@ -312,7 +285,7 @@ static int ask_piece(struct asking *a, size_t at, size_t steps, enum prometheus_
 }
 
 /* All of an expression, in pieces that the server and this side can bear. */
-static int ask_all(struct asking *a, const char *expression, struct err *err)
+static int ask_all(struct prometheus_asking *a, const char *expression, struct err *err)
 {
 	size_t steps = FIRST_STEPS;
 	int rc = 0;
@@ -339,7 +312,7 @@ static int ask_all(struct asking *a, const char *expression, struct err *err)
 }
 
 /* Which metrics are counters. A server without such a page has names. */
-static int ask_types(struct asking *a, struct series_set *out, struct err *err)
+static int ask_types(struct prometheus_asking *a, struct series_set *out, struct err *err)
 {
 	const struct prometheus_hooks hooks = {.type = take_type, .arg = a};
 	struct prometheus_answer answer;
@@ -387,7 +360,7 @@ static void add_jobs(struct str *out, const struct metric_index *jobs)
 }
 
 /* When each target's series were read, at each step. */
-static int ask_clocks(struct asking *a, struct err *err)
+static int ask_clocks(struct prometheus_asking *a, struct err *err)
 {
 	struct str text = STR_INIT;
 	int rc;
@@ -404,85 +377,9 @@ static int ask_clocks(struct asking *a, struct err *err)
 	return rc;
 }
 
-/* ---- rates ---- */
-
-/* Values that were read at these times: a time that is not known, or the same as before, is a gap;
- * counters become what they grew a second. */
-static void use_clock(struct asking *a, struct row *r, const double *clock)
-{
-	double *v = r->series.values, last = NAN, last_s = NAN;
-
-	for (size_t t = 0; t < a->n_times; t++) {
-		double now = v[t], now_s = clock[t];
-
-		if (isnan(now))
-			continue;
-		a->known++;
-		a->repeated += now_s == last_s;
-		v[t] = NAN;
-		if (isnan(now_s) || now_s == last_s)
-			continue;
-		if (!r->counter)
-			v[t] = now;
-		else if (!isnan(last)) {
-			r->series.resets += now < last;
-			v[t] = (now < last ? now : now - last) / (now_s - last_s);
-		}
-		last = now;
-		last_s = now_s;
-	}
-}
-
-static bool clock_known(const struct asking *a, const struct row *r)
-{
-	const double *clock = r->clock == SIZE_MAX ? NULL : a->clocks[r->clock];
-	size_t both = 0, values = 0;
-
-	for (size_t t = 0; clock && t < a->n_times; t++) {
-		values += !isnan(r->series.values[t]);
-		both += !isnan(r->series.values[t]) && !isnan(clock[t]);
-	}
-	return both && 10 * both >= 9 * values;
-}
-
-static void make_rates(struct asking *a, struct series_set *out)
-{
-	double *grid = mem_alloc(a->n_times, sizeof(*grid));
-	size_t counters = 0, without = 0;
-
-	for (size_t t = 0; t < a->n_times; t++)
-		grid[t] = a->start_s + (double)t * a->step_s;
-	for (size_t i = 0; i < a->n; i++) {
-		struct row *r = &a->rows[i];
-
-		counters += r->counter;
-		if (r->asked && clock_known(a, r))
-			use_clock(a, r, a->clocks[r->clock]);
-		else if (r->counter) {
-			r->series.resets = series_rates(r->series.values, grid, a->n_times);
-			without++;
-		}
-	}
-	free(grid);
-	if (counters)
-		series_note(out, "%zu of the %zu series are counters, shown as rates a second.",
-			counters, a->n);
-	if (without)
-		series_note(out,
-			"For %zu counters it is not known when they were read (no `up` with their "
-			"job and instance); their rates may waver where scrapes fall between "
-			"steps.",
-			without);
-	if (100 * a->repeated > a->known)
-		series_note(out,
-			"The step is shorter than the time between scrapes: %zu of %zu values were "
-			"the ones before once more, and are gaps.",
-			a->repeated, a->known);
-}
-
 /* ---- the whole ---- */
 
-static int check_query(struct asking *a, struct err *err)
+static int check_query(struct prometheus_asking *a, struct err *err)
 {
 	const struct prometheus_query *q = a->q;
 	struct series_axis axis;
@@ -511,7 +408,7 @@ static int check_query(struct asking *a, struct err *err)
 	return rc;
 }
 
-static int nothing(const struct asking *a, const char *expression, struct err *err)
+static int nothing(const struct prometheus_asking *a, const char *expression, struct err *err)
 {
 	char from[40], to[40];
 
@@ -523,7 +420,7 @@ static int nothing(const struct asking *a, const char *expression, struct err *e
 		series_time_text(a->q->to_s, to));
 }
 
-static int ask_matches(struct asking *a, struct series_set *out, struct err *err)
+static int ask_matches(struct prometheus_asking *a, struct series_set *out, struct err *err)
 {
 	int rc = 0;
 
@@ -549,7 +446,7 @@ static bool is_derived(const char *text)
 }
 
 /* Its name in the set, or NULL where there is no target; freed by the caller. */
-static int ask_target(struct asking *a, char **name, struct err *err)
+static int ask_target(struct prometheus_asking *a, char **name, struct err *err)
 {
 	const char *text = a->q->target;
 	int rc;
@@ -581,7 +478,7 @@ static bool any_selector(const struct prometheus_query *q)
 	return any;
 }
 
-static void say_rest(const struct asking *a, struct series_set *out)
+static void say_rest(const struct prometheus_asking *a, struct series_set *out)
 {
 	const char *line = str_text(&a->warnings);
 
@@ -599,7 +496,7 @@ static void say_rest(const struct asking *a, struct series_set *out)
 }
 
 /* The rows become the set's. */
-static void fill_set(struct asking *a, struct series_set *out)
+static void fill_set(struct prometheus_asking *a, struct series_set *out)
 {
 	out->start_s = a->start_s;
 	out->step_s = a->step_s;
@@ -618,7 +515,7 @@ static void fill_set(struct asking *a, struct series_set *out)
 		out->gaps += out->n_times - out->items[i].known;
 }
 
-static void asking_release(struct asking *a)
+static void asking_release(struct prometheus_asking *a)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		free(a->rows[i].series.name);
@@ -641,7 +538,7 @@ static void asking_release(struct asking *a)
 int series_read_prometheus(
 	struct series_set *out, size_t *target, const struct prometheus_query *q, struct err *err)
 {
-	struct asking a = {.q = q};
+	struct prometheus_asking a = {.q = q};
 	char *name = NULL;
 	int rc = check_query(&a, err);
 
@@ -658,7 +555,7 @@ int series_read_prometheus(
 	if (!rc)
 		rc = ask_clocks(&a, err);
 	if (!rc) {
-		make_rates(&a, out);
+		prometheus_make_rates(&a, out);
 		say_rest(&a, out);
 		fill_set(&a, out);
 		histograms_derive(out);

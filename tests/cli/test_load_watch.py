@@ -38,7 +38,7 @@ class Watch(harness.Case):
         self.assertGreater(recording["start_s"], -2)
         # on one axis: while 400 came a second, not 50, the service worked; of the middles of both stretches
         self.assertGreater(self.cores(recording, 1.5, 2.5), 2 * self.cores(recording, .1, .9))
-        shown = self.run_culprit("show", "last").stdout
+        shown = " ".join(self.run_culprit("show", "last").stdout.split())
         self.assertRegex(shown, rf"service +pid {master} \(\S*culprit lab[^)]*\): \S+ cores, \S+ MB, \S+ switches/s")
         self.assertRegex(self.run_culprit("load", url, "-d", "200ms", "--watch", master).stdout, r"\nservice +pid ")
 

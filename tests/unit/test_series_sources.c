@@ -241,6 +241,8 @@ START_TEST(bad_text_names_its_line)
 		ck_assert_msg(
 			strstr(err.text, CASES[i].says) != NULL, "%s: %s", CASES[i].text, err.text);
 	}
+	ck_assert(openmetrics_read(&set, "file", "a{b=\"\0\"} 1 1\n", 14, 0, &ALL, &err) < 0);
+	ck_assert_ptr_nonnull(strstr(err.text, "NUL"));
 	ck_assert(series_read_openmetrics(&set, "/nowhere", 0, &ALL, &err) < 0);
 }
 END_TEST
