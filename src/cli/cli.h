@@ -53,6 +53,7 @@ struct cmd {
 	X(watch)                                                                                   \
 	X(profile)                                                                                 \
 	X(top)                                                                                     \
+	X(correlate)                                                                               \
 	X(compare)                                                                                 \
 	X(lab)                                                                                     \
 	X(runs)                                                                                    \

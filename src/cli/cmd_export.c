@@ -12,13 +12,14 @@ static struct export_options {
 static const struct opt EXPORT_OPTIONS[] = {
 	{0, "csv", OPT_FLAG, offsetof(struct export_options, format.csv), NULL,
 		"its rows: a study's trials, a load's seconds, a recording's samples, a ranking's "
-		"factors",
+		"factors, a correlation's series",
 		0, 0, NULL},
 	{0, "json", OPT_FLAG, offsetof(struct export_options, format.json), NULL,
 		"everything that is known of it", 0, 0, NULL},
 	{0, "html", OPT_FLAG, offsetof(struct export_options, html), NULL,
-		"the report of a load, a recording, a profile, a study or a ranking, one file", 0,
-		0, NULL},
+		"the report of a load, a recording, a profile, a correlation, a study or a "
+		"ranking, one file",
+		0, 0, NULL},
 	{0, "format", OPT_CHOICE, offsetof(struct export_options, write), NULL,
 		"its profile for another tool", 0, 0, PROFILE_FORMAT_WORDS},
 	{0}};

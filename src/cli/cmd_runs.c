@@ -17,7 +17,9 @@ static struct runs_options {
 
 static const struct opt RUNS_OPTIONS[] = {
 	{0, "kind", OPT_TEXT, offsetof(struct runs_options, kind), "KIND",
-		"only runs of this kind: study, tune, load, rank, recording, profile", 0, 0, NULL},
+		"only runs of this kind: study, tune, load, rank, recording, profile, "
+		"correlation",
+		0, 0, NULL},
 	{0, "remove", OPT_LIST, offsetof(struct runs_options, remove), "RUN",
 		"remove this run and its trials; may be given again", 0, 0, NULL},
 	{0}};

@@ -13,8 +13,8 @@ static const struct opt SHOW_OPTIONS[] = {
 	{0, "json", OPT_FLAG, offsetof(struct show_options, format.json), NULL,
 		"print the whole run as JSON, as `export --json` does", 0, 0, NULL},
 	{0, "html", OPT_TEXT, offsetof(struct show_options, html), "FILE",
-		"write the HTML report of a load, a recording, a profile, a study or a ranking "
-		"again",
+		"write the HTML report of a load, a recording, a profile, a correlation, a study "
+		"or a ranking again",
 		0, 0, NULL},
 	{0}};
 
@@ -54,7 +54,8 @@ const struct cmd cmd_show = {
 	.summary = "show a stored run again",
 	.about = "Shows a stored run as it was printed when it ended: the ranking of a study, the "
 		 "summary of a load or a recording, the tree of a profile, which can be looked at "
-		 "in other ways. RUN is its number as `culprit runs` lists it; "
+		 "in other ways, the tables of a correlation. RUN is its number as `culprit runs` "
+		 "lists it; "
 		 "without one, the "
 		 "newest run is shown.",
 	.examples = (const char *const[]){"culprit show 7", "show run 7",

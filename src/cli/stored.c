@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/profile_sources.h"
+#include "cli/stored_correlate.h"
 #include "cli/stored_load.h"
 #include "cli/stored_recording.h"
 #include "study/study.h"
@@ -116,6 +117,11 @@ static bool has_profile(const struct run *run)
 	return run->result && !strcmp(run->kind, "profile");
 }
 
+static bool has_correlation(const struct run *run)
+{
+	return run->result && !strcmp(run->kind, "correlation");
+}
+
 static bool has_tune(const struct run *run)
 {
 	return run->result && !strcmp(run->kind, "tune");
@@ -192,6 +198,8 @@ int stored_text(const struct stored *s, const struct profile_view_options *view,
 		stored_load_release(&load);
 	} else if (has_profile(&s->run)) {
 		rc = stored_profile_text(s->store, &s->run, view, term, out, err);
+	} else if (has_correlation(&s->run)) {
+		rc = stored_correlate_text(&s->run, term, out, err);
 	} else if (has_recording(&s->run)) {
 		rc = stored_recording_text(&s->run, term, out, err);
 	} else if (s->n_trials) {
@@ -247,6 +255,8 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 		load_result_release(&load);
 	} else if (has_profile(&s->run)) {
 		rc = stored_profile_csv(s->store, &s->run, out, err);
+	} else if (has_correlation(&s->run)) {
+		rc = stored_correlate_csv(&s->run, out, err);
 	} else if (has_recording(&s->run)) {
 		rc = stored_recording_csv(&s->run, out, err);
 	} else {
@@ -387,6 +397,8 @@ int stored_html(const struct stored *s, struct str *out, struct err *err)
 		return load_html(s, out, err);
 	if (has_recording(&s->run))
 		return stored_recording_html(&s->run, out, err);
+	if (has_correlation(&s->run))
+		return stored_correlate_html(&s->run, out, err);
 	if (has_profile(&s->run))
 		return stored_profile_html(s->store, &s->run, out, err);
 	if (has_tune(&s->run))

@@ -13,12 +13,16 @@
 
 enum { CHUNK = 16, CALM_MIN = 48, CALM_WIDTHS = 4 };
 
+/* Strength of a step from which it is one: five standard errors. */
+static const double EARLIER = 25;
+
 struct job {
 	const struct series_set *set;
 	struct incident_window window;
 	struct incident_row *rows;     /* one a series; in the end those of the result */
 	struct incident_score *scores; /* the same */
 	bool *looked;
+	size_t n_found;
 };
 
 /* ---- one series ---- */
@@ -69,7 +73,8 @@ static void look(struct job *job, size_t i, struct incident_scratch *w)
 		.q = 1,
 		.began_s = NAN,
 		.began_low_s = NAN,
-		.began_high_s = NAN};
+		.began_high_s = NAN,
+		.sure_s = NAN};
 	if (series->constant || series->same_as != SIZE_MAX)
 		return;
 	if (!incident_score(&job->scores[i], series->values, win, w))
@@ -98,7 +103,7 @@ static void look_some(void *arg, size_t task)
  * Gaps are closed up.
  */
 static void date(struct incident_row *row, const struct incident_score *score, const double *x,
-	const struct incident_window *w, const struct series_set *s)
+	const struct incident_window *w, const struct series_set *s, double doubt)
 {
 	size_t width = score->width, reach = CALM_WIDTHS * width, end = score->at + width, first;
 	size_t when[ONSET_MAX], n = 0, calm = 0;
@@ -117,10 +122,19 @@ static void date(struct incident_row *row, const struct incident_score *score, c
 	}
 	if (calm < 3 || n < calm + 1)
 		return;
-	onset_find(&onset, values, n, calm);
+	onset_find(&onset, values, n, calm, doubt);
+	/* what rises in two steps began with the first */
+	for (struct onset earlier = onset; earlier.at > calm + 1;) {
+		onset_find(&earlier, values, earlier.at, calm, doubt);
+		if (earlier.strength < EARLIER || earlier.up != onset.up ||
+			when[earlier.at] < w->from)
+			break;
+		onset = earlier;
+	}
 	row->began_s = s->start_s + s->step_s * (double)when[onset.at];
 	row->began_low_s = s->start_s + s->step_s * (double)when[onset.low];
 	row->began_high_s = s->start_s + s->step_s * (double)when[onset.high];
+	row->sure_s = s->start_s + s->step_s * (double)when[onset.sure];
 }
 
 static void date_one(void *arg, size_t k)
@@ -130,7 +144,7 @@ static void date_one(void *arg, size_t k)
 
 	if (row->found)
 		date(row, &job->scores[row->series], job->set->items[row->series].values,
-			&job->window, job->set);
+			&job->window, job->set, .05 / (double)job->n_found);
 }
 
 /* ---- all ---- */
@@ -146,9 +160,18 @@ static int by_p(const void *a, const void *b)
 	return x->series < y->series ? -1 : x->series > y->series;
 }
 
+/* One of which little is known does not stand before one that is known to the minute. */
 static double began(const struct incident_row *r)
 {
-	return isfinite(r->began_s) ? r->began_s : INFINITY;
+	return isfinite(r->sure_s) ? r->sure_s : INFINITY;
+}
+
+/* From 0 to 1: of what it is, how much it changed. */
+static double relative(const struct incident_row *r)
+{
+	double to = r->step ? r->during : r->peak, size = fabs(to) + fabs(r->before);
+
+	return size > 0 ? fabs(to - r->before) / size : 0;
 }
 
 static int by_time(const void *a, const void *b)
@@ -157,7 +180,9 @@ static int by_time(const void *a, const void *b)
 
 	if (began(x) != began(y))
 		return began(x) < began(y) ? -1 : 1;
-	return x->score != y->score ? (x->score > y->score ? -1 : 1) : by_p(a, b);
+	if (relative(x) != relative(y))
+		return relative(x) > relative(y) ? -1 : 1;
+	return by_p(a, b);
 }
 
 static size_t step_of(const struct series_set *s, double time_s)
@@ -214,6 +239,7 @@ static void conclude(struct incident_result *out, struct job *job)
 	free(q);
 	if (out->n)
 		qsort(out->rows, out->n, sizeof(*out->rows), by_p);
+	job->n_found = out->n_found;
 	parallel_for(out->spec.threads, out->n_found, date_one, job);
 	if (out->n_found)
 		qsort(out->rows, out->n_found, sizeof(*out->rows), by_time);

@@ -37,13 +37,16 @@ struct incident_row {
 	double peak;                      /* the value furthest from `before` during it */
 	double began_s;                   /* when it began to move; NaN: it did not (not found) */
 	double began_low_s, began_high_s; /* 95 % interval of that */
-	bool step;                        /* it stayed there for most of the time; else a spike */
-	bool found;                       /* q ≤ fdr */
+	double sure_s; /* it had begun by then: all found ones together to 95 % */
+	bool step;     /* it stayed there for most of the time; else a spike */
+	bool found;    /* q ≤ fdr */
 };
 
 struct incident_result {
 	struct incident_spec spec; /* before_s as it was taken */
-	struct incident_row *rows; /* found ones by the time they began, then the others by p */
+	struct incident_row *rows; /* found ones by the time by which they had begun for
+				       sure, those of one time by how much of their size they
+				       changed; then the others by p */
 	size_t n, n_found;
 	size_t skipped; /* constant, equal to another, or hardly known */
 };

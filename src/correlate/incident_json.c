@@ -17,7 +17,8 @@
 	X(peak)                                                                                    \
 	X(began_s)                                                                                 \
 	X(began_low_s)                                                                             \
-	X(began_high_s)
+	X(began_high_s)                                                                            \
+	X(sure_s)
 #define FLAGS(X) X(step) X(found)
 
 static void put_column(json_t *rows, const char *name, const struct incident_result *r,

@@ -18,6 +18,7 @@ enum {
 	WINDOWS_MIN = 8,
 	TAIL_PART = 5, /* of all are the tail */
 	TAIL_MIN = 8,
+	AVERAGED = 4,
 };
 /* By as many standard errors the shape is taken as heavier than it looks: with fewer, one heavy
  * tail among hundreds that looks light is enough for a false alarm (bench/incident_errors). */
@@ -104,7 +105,7 @@ static double change_at(const struct incident_scratch *w, size_t at, size_t widt
 	return mean_of(w, at, at + width) - mean_of(w, at - 2 * width, at);
 }
 
-/* The smallest step that the values take: nothing below it counts as movement. */
+/* The smallest step that the values take: what never moved before has this as its movement. */
 static double resolution(const double *x, size_t n)
 {
 	double least = INFINITY, last = NAN;
@@ -177,6 +178,26 @@ static void go_to_first(struct incident_score *out, const struct incident_window
 	}
 }
 
+/* What is known of the tail, from the narrowest width. */
+struct tail {
+	double shape, unit; /* unit 0: not looked at yet */
+	bool bounded;       /* the values are clipped */
+};
+
+/*
+ * The mean of values none of which is far out is as good as normal when it is over a few that have
+ * little to do with each other. Over how many it is shows in how much smaller it is than one of
+ * them.
+ */
+static double shape_at(const struct tail *tail, double unit)
+{
+	double many = unit > 0 ? tail->unit * tail->unit / (unit * unit) : 1;
+
+	if (!tail->bounded || many <= 1)
+		return tail->shape;
+	return many >= AVERAGED ? 0 : tail->shape * (AVERAGED - many) / (AVERAGED - 1);
+}
+
 struct at_width {
 	size_t width, at;
 	double change; /* the largest within the incident */
@@ -202,9 +223,9 @@ static bool largest(
 	return any;
 }
 
-/* Its p, over all places in the incident. `shape` NaN: to be found. */
+/* Its p, over all places in the incident. */
 static bool judge(struct at_width *a, const struct incident_window *win, double least,
-	double *shape, struct incident_scratch *w)
+	struct tail *tail, struct incident_scratch *w)
 {
 	size_t before = win->from - win->start, stride = a->width / 4 + 1, n = 0, k;
 	double squares = 0, threshold, size = fabs(a->change), df, places, p;
@@ -220,14 +241,17 @@ static bool judge(struct at_width *a, const struct incident_window *win, double 
 	df = (double)n * (double)stride / (double)a->width;
 	if (df < WINDOWS_MIN)
 		return false;
-	a->unit = fmax(sqrt(squares / (double)n), least);
+	a->unit = sqrt(squares / (double)n);
+	a->unit = fmax(a->unit, a->unit > 0 || tail->unit > 0 ? least / (double)a->width : least);
 	k = n / TAIL_PART > TAIL_MIN ? n / TAIL_PART : TAIL_MIN;
 	k = k < n / 2 ? k : n / 2;
 	threshold = incident_select(w->usual, n, n - k - 1);
-	if (isnan(*shape))
-		*shape = tail_shape(w->usual, n, k, threshold);
+	if (a->width == 1 || !(tail->unit > 0))
+		*tail = (struct tail){tail_shape(w->usual, n, k, threshold),
+			sqrt(squares / (double)n), tail->bounded};
 	p = a->unit > 0 ? dist_t_two_sided(size / a->unit, df) : 1;
-	p = fmax(p, pareto_tail(w->usual, n, k, threshold, *shape, a->unit, size));
+	p = fmax(p, pareto_tail(w->usual, n, k, threshold,
+			    shape_at(tail, sqrt(squares / (double)n)), a->unit, size));
 	places = (double)(win->to - win->from) / (double)a->width;
 	places = places > 1 ? 2 * places : 1;
 	a->p = fmin(1, p * places);
@@ -236,10 +260,11 @@ static bool judge(struct at_width *a, const struct incident_window *win, double 
 
 /* All widths; the best, with p over all of them. */
 static bool score_all(struct incident_score *out, const double *values,
-	const struct incident_window *win, struct incident_scratch *w)
+	const struct incident_window *win, bool bounded, struct incident_scratch *w)
 {
 	size_t n = win->to - win->start, tried = 0;
-	double shape = NAN, least = resolution(values, n);
+	double least = resolution(values, n);
+	struct tail tail = {.bounded = bounded};
 
 	*out = (struct incident_score){.p = 2, .at = win->from, .width = 1};
 	add_up(values, n, w);
@@ -248,7 +273,7 @@ static bool score_all(struct incident_score *out, const double *values,
 
 		if (!largest(&a, win, w))
 			continue;
-		if (!judge(&a, win, least, &shape, w))
+		if (!judge(&a, win, least, &tail, w))
 			break;
 		tried++;
 		if (a.p < out->p)
@@ -296,10 +321,10 @@ bool incident_score(struct incident_score *out, const double *values,
 	size_t n = win->to - win->start;
 	struct incident_score clipped;
 
-	if (!score_all(out, values + win->start, win, w))
+	if (!score_all(out, values + win->start, win, false, w))
 		return false;
 	if (clip(w->clipped, values + win->start, n, win->from - win->start, w->spare) &&
-		score_all(&clipped, w->clipped, win, w) && clipped.p < out->p)
+		score_all(&clipped, w->clipped, win, true, w) && clipped.p < out->p)
 		*out = clipped;
 	out->p = fmin(1, 2 * out->p);
 	return true;

@@ -1,11 +1,13 @@
 """The documentation: a page for each command that names each of its options, and every example in it
 run. An example is a line `$ culprit …` in a ```console block of docs/*.md or README.md; the lines below
 it are what it may print, and are not compared. They run in one folder, page by page, with a lab where
-the pages say 127.0.0.1:5001, durations cut to a second, and the files trials.csv and study.yaml there."""
+the pages say 127.0.0.1:5001, durations cut to a second, and the files trials.csv, study.yaml and
+metrics.csv (examples/django-correlation) there."""
 import os
 import re
 import shutil
 import subprocess
+import sys
 
 import harness
 
@@ -64,6 +66,9 @@ class Docs(harness.Case):
         port = harness.free_port()
         self.write("study.yaml", STUDY.format(culprit=os.path.abspath(harness.CULPRIT), port=port))
         shutil.copytree(harness.ROOT / "examples", self.folder / "examples")
+        with open(self.folder / "metrics.csv", "w") as metrics:
+            subprocess.run([sys.executable, "examples/django-correlation/make_metrics.py"],
+                           cwd=self.folder, stdout=metrics, check=True)
         ran = 0
         for page in pages():
             for block in BLOCK.findall(page.read_text()):

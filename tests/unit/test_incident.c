@@ -132,7 +132,7 @@ START_TEST(finds_what_is_planted)
 			const struct incident_row *row = &r.rows[i];
 			double began;
 
-			ck_assert(i == 0 || r.rows[i - 1].began_s <= row->began_s);
+			ck_assert(i == 0 || r.rows[i - 1].sure_s <= row->sure_s);
 			if (row->series < 1 || row->series > PLANTED) {
 				others++;
 				continue;
@@ -215,17 +215,17 @@ START_TEST(onset_of_a_clean_step)
 
 	for (size_t t = 0; t < 60; t++)
 		x[t] = 1e6 + (double)(t * 37 % 11) * .1 + (t >= 41 ? 5 : 0);
-	onset_find(&o, x, 60, 30);
+	onset_find(&o, x, 60, 30, .001);
 	ck_assert_uint_eq(o.at, 41);
 	ck_assert_uint_eq(o.low, 41);
 	ck_assert_uint_eq(o.high, 41);
 	for (size_t t = 0; t < 60; t++) /* no noise at all */
 		x[t] = t >= 41 ? 5 : 0;
-	onset_find(&o, x, 60, 30);
+	onset_find(&o, x, 60, 30, .001);
 	ck_assert_uint_eq(o.at, 41);
 	for (size_t t = 0; t < 60; t++) /* nothing at all */
 		x[t] = 5;
-	onset_find(&o, x, 60, 30);
+	onset_find(&o, x, 60, 30, .001);
 	ck_assert(o.low <= o.at && o.at <= o.high && o.high < 60);
 }
 END_TEST
