@@ -228,17 +228,24 @@ void correlate_words_value(struct str *out, double value)
 		phrase_significant(out, value, 3);
 }
 
-/* Digits that tell parts of the whole (`scale`) apart: a hundredth of it. */
+/* Digits that tell parts of the whole (`scale`) apart: two of its own. */
+static int change_decimals(double scale)
+{
+	int decimals = scale > 0 && isfinite(scale) ? 1 - (int)floor(log10(scale)) : 2;
+
+	return decimals < 0 ? 0 : decimals > 12 ? 12 : decimals;
+}
+
+bool correlate_words_is_nothing(double value, double scale)
+{
+	return fabs(value) < .5 * pow(10, -change_decimals(scale));
+}
+
 void correlate_words_change(struct str *out, double value, double scale)
 {
-	int decimals = scale > 0 && isfinite(scale) ? 2 - (int)floor(log10(scale)) - 1 : 2;
-	double unit;
-
-	decimals = decimals < 0 ? 0 : decimals > 12 ? 12 : decimals;
-	unit = pow(10, -decimals);
-	if (value >= .5 * unit)
+	if (value > 0 && !correlate_words_is_nothing(value, scale))
 		str_add_char(out, '+');
-	phrase_fixed(out, value, decimals);
+	phrase_fixed(out, value, change_decimals(scale));
 }
 
 void correlate_words_share(struct str *out, double share)

@@ -34,8 +34,9 @@ void correlate_words_p(struct str *out, double p);
 void correlate_words_share(struct str *out, double share);
 /* A value of a series, three digits. */
 void correlate_words_value(struct str *out, double value);
-/* With a sign: "+61", "−9". */
+/* A part of a change of that size, with its sign: "+61", "−9"; and whether that would be "0". */
 void correlate_words_change(struct str *out, double value, double scale);
+bool correlate_words_is_nothing(double value, double scale);
 
 /* ---- rows ---- */
 

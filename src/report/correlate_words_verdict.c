@@ -389,7 +389,10 @@ static void add_terms(struct str *out, const struct correlate_report *r, size_t 
 	size_t n, k = 0;
 
 	t = correlate_words_terms(r, which, &n);
-	for (; k < n && k < TERMS && (!k || fabs(t[k].value) > .01 * size); k++) {
+	for (; k < n && k < TERMS; k++) {
+		if (k && (fabs(t[k].value) < .01 * size ||
+				 correlate_words_is_nothing(t[k].value, size)))
+			break;
 		str_add(out, k ? ", " : "");
 		correlate_words_term(out, &r->accounts[which], &t[k]);
 		str_add_char(out, ' ');
