@@ -11,7 +11,9 @@ speed       valid stacks for each CPU second of the reader, as fast as it goes, 
 impossible  tests/data/hot_pairs.py: a recursion of 50 under two pairs of leaves of two lines each, without generators,
             with them, and with coroutines. A stack with a leaf under the wrong parent, a gap in the recursion or another
             depth never was. `lines` are stacks that were, with the line of a caller that is of another moment.
-rates       CPU of the reader at 10 kHz on one thread, and at 1 kHz on 64 threads, of which all compute or all sleep.
+rates       CPU of the reader at 10 kHz on one thread, and at 1 kHz on 64 threads, of which all compute or all sleep;
+            and, in the same rounds, of `culprit profile` as a whole (states of threads, booking, order of time), as it
+            says itself. The timer alone is a loop that wakes so often and looks at nothing.
 slowdown    CPU time of a round of the program's work, with the reader at 1 kHz and without, by turns.
 austin      austin on Python 3.8 (it reads no newer ones), as fast as it goes, and this reader, by turns, on the same
             program: stacks for each CPU second, and impossible ones.
@@ -22,6 +24,7 @@ rounds, in brackets the smallest and the largest.
 import argparse
 import contextlib
 import glob
+import json
 import os
 import pathlib
 import re
@@ -35,6 +38,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("CULPRIT_BUILD", ROOT / "build-bench"))
+CULPRIT = str(BUILD / "culprit")
 DRIVE = str(BUILD / "bench/profile_drive")
 HOT = str(ROOT / "tests/data/hot_pairs.py")
 PROGRAM, READER = "0", "1"  # cores
@@ -157,8 +161,20 @@ def impossible(a):
                   f"{total['rejected']:8,.0f}", flush=True)
 
 
+def whole(pid, seconds, hz):
+    """culprit profile on a process: CPU in percent of a core, and looks a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["taskset", "-c", READER, CULPRIT, "profile", "--pid", str(pid), "--rate", str(hz), "-d", f"{seconds}s",
+             "--json", "--store", f"{folder}/db"], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"bench/profile.py: culprit profile ended with {done.returncode}")
+    about = json.loads(done.stdout)["about"]
+    return about["own_cpu_s"] / about["seconds"] * 100, about["looks"] / about["seconds"]
+
+
 def rates(a):
-    print(f"{'Python':9} {'what':28} {'CPU of the reader':24} {'rejected':>8}")
+    print(f"{'Python':9} {'what':28} {'CPU of the reader':24} {'rejected':>8}  {'of culprit profile':24} looks/s")
     cases = [("10 kHz, one thread", WORK, "50", 10000), ("1 kHz, 64 threads compute", THREADS, "compute", 1000),
              ("1 kHz, 64 threads sleep", THREADS, "sleep", 1000)]
     for hz in (10000, 1000):
@@ -167,9 +183,10 @@ def rates(a):
     for version, python in a.pythons:
         for what, source, argument, hz in cases:
             with program(python, "-c", source, argument) as (process, _):
-                looks = [drive(process.pid, a.seconds, hz) for _ in range(a.rounds)]
-            print(f"{version:9} {what:28} {spread([k['cpu'] / k['wall'] * 100 for k in looks], 1) + ' %':24} "
-                  f"{sum(k['rejected'] for k in looks):8,.0f}", flush=True)
+                both = [(drive(process.pid, a.seconds, hz), whole(process.pid, a.seconds, hz)) for _ in range(a.rounds)]
+            print(f"{version:9} {what:28} {spread([k['cpu'] / k['wall'] * 100 for k, _ in both], 1) + ' %':24} "
+                  f"{sum(k['rejected'] for k, _ in both):8,.0f}  {spread([w[0] for _, w in both], 1) + ' %':24} "
+                  f"{statistics.median(w[1] for _, w in both):,.0f}", flush=True)
 
 
 def slowdown(a):

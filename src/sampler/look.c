@@ -234,6 +234,13 @@ void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_
 	k->innermost = node;
 }
 
+void look_rejected(struct sampler *s, struct known_thread *k, uint64_t now, bool running, bool gil)
+{
+	s->profile->about.rejected++;
+	s->state.rejected++;
+	look_book(s, k, look_mark(s, k->node, "(rejected)"), now, running, gil);
+}
+
 static void look_at(struct sampler *s, struct subject *j, struct known_thread *k,
 	struct python_thread *t, bool turn, uint64_t now)
 {
@@ -247,9 +254,7 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 	if (t->stack == STACK_REJECTED || t->stack == STACK_EMPTY)
 		k->n_frames = 0;
 	if (t->stack == STACK_REJECTED) {
-		s->profile->about.rejected++;
-		s->state.rejected++;
-		look_book(s, k, look_mark(s, k->node, "(rejected)"), now, running, t->gil);
+		look_rejected(s, k, now, running, t->gil);
 		return;
 	}
 	s->profile->about.samples++;

@@ -94,9 +94,7 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 	j->running += running;
 	j->gil_held += t->gil;
 	if (t->stack == STACK_REJECTED) {
-		s->profile->about.rejected++;
-		s->state.rejected++;
-		look_book(s, k, look_mark(s, k->node, "(rejected)"), now, running, t->gil);
+		look_rejected(s, k, now, running, t->gil);
 		return;
 	}
 	s->profile->about.samples++;
@@ -205,9 +203,7 @@ static void look_at_other(struct sampler *s, struct subject *j, struct known_thr
 	look_begin_thread(s, j, k, NULL, now);
 	j->running += running;
 	if (!native.n) {
-		s->profile->about.rejected++;
-		s->state.rejected++;
-		look_book(s, k, look_mark(s, k->node, "(rejected)"), now, running, false);
+		look_rejected(s, k, now, running, false);
 		return;
 	}
 	s->profile->about.samples++;

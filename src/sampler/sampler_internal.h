@@ -235,6 +235,8 @@ uint32_t look_mark(struct sampler *s, uint32_t parent, const char *what);
 /* Books what a thread did since the last look at it. */
 void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_t now, bool running,
 	bool gil);
+/* The same where its stack could not be read whole. */
+void look_rejected(struct sampler *s, struct known_thread *k, uint64_t now, bool running, bool gil);
 /* Its process clock: whether anything of it ran since the last look. */
 void look_clock(struct sampler *s, struct subject *j);
 void known_thread_free(struct sampler *s, struct known_thread *k);
