@@ -1,7 +1,6 @@
 #include "correlate/prometheus_client.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,35 +12,30 @@ enum { CONNECT_MS = 10000, HEAD_MAX = 300, SHOWN_MAX = 160 };
 
 /* ---- set up ---- */
 
-static void start_curl(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-static char *url_part(CURLU *u, CURLUPart part, unsigned flags)
+static char *url_part(const struct curl_api *api, CURLU *u, CURLUPart part, unsigned flags)
 {
 	char *text = NULL, *copy = NULL;
 
-	if (!curl_url_get(u, part, &text, flags))
+	if (!api->url_get(u, part, &text, flags))
 		copy = mem_strdup(text);
-	curl_free(text);
+	api->free(text);
 	return copy;
 }
 
 /* The URL without credentials, without a slash at its end. */
 static int take_url(struct prometheus_client *c, const char *url, struct err *err)
 {
-	CURLU *u = curl_url();
+	CURLU *u = c->api->url();
 	char *scheme = NULL;
 	int rc = 0;
 
 	if (!u)
 		abort(); /* out of memory */
-	if (curl_url_set(u, CURLUPART_URL, url, CURLU_GUESS_SCHEME))
+	if (c->api->url_set(u, CURLUPART_URL, url, CURLU_GUESS_SCHEME))
 		rc = err_set(err, ERR_USAGE,
 			"--prometheus: this is no URL; write http://host:9090, or "
 			"https://user:password@host/path");
-	scheme = rc ? NULL : url_part(u, CURLUPART_SCHEME, 0);
+	scheme = rc ? NULL : url_part(c->api, u, CURLUPART_SCHEME, 0);
 	if (!rc && (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)))
 		rc = err_set(err, ERR_USAGE,
 			"--prometheus: a server is asked by http or https, not by '%.20s'",
@@ -50,18 +44,18 @@ static int take_url(struct prometheus_client *c, const char *url, struct err *er
 	if (!rc) {
 		size_t n;
 
-		c->user = url_part(u, CURLUPART_USER, CURLU_URLDECODE);
-		c->password = url_part(u, CURLUPART_PASSWORD, CURLU_URLDECODE);
-		curl_url_set(u, CURLUPART_USER, NULL, 0);
-		curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
-		curl_url_set(u, CURLUPART_QUERY, NULL, 0);
-		curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
-		c->base = url_part(u, CURLUPART_URL, 0);
+		c->user = url_part(c->api, u, CURLUPART_USER, CURLU_URLDECODE);
+		c->password = url_part(c->api, u, CURLUPART_PASSWORD, CURLU_URLDECODE);
+		c->api->url_set(u, CURLUPART_USER, NULL, 0);
+		c->api->url_set(u, CURLUPART_PASSWORD, NULL, 0);
+		c->api->url_set(u, CURLUPART_QUERY, NULL, 0);
+		c->api->url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+		c->base = url_part(c->api, u, CURLUPART_URL, 0);
 		n = c->base ? strlen(c->base) : 0;
 		while (n && c->base[n - 1] == '/')
 			c->base[--n] = '\0';
 	}
-	curl_url_cleanup(u);
+	c->api->url_cleanup(u);
 	return rc;
 }
 
@@ -94,44 +88,45 @@ static void set_options(struct prometheus_client *c)
 	const struct prometheus_query *q = c->query;
 	uint64_t timeout = q->timeout_ns ? q->timeout_ns : TIMEOUT_NS;
 
-	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "culprit/" CULPRIT_VERSION);
+	c->api->easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+	c->api->easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	c->api->easy_setopt(c->curl, CURLOPT_USERAGENT, "culprit/" CULPRIT_VERSION);
 	/* no compression: it would cost the server five times what its answer does */
-	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->problem);
-	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)(timeout / 1000000 + 1));
-	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
-	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
-	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+	c->api->easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->problem);
+	c->api->easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)(timeout / 1000000 + 1));
+	c->api->easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	c->api->easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_bytes);
+	c->api->easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+	c->api->easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+	c->api->easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
+	c->api->easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
 	if (c->user) {
-		curl_easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(c->curl, CURLOPT_USERNAME, c->user);
-		curl_easy_setopt(c->curl, CURLOPT_PASSWORD, c->password ? c->password : "");
+		c->api->easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		c->api->easy_setopt(c->curl, CURLOPT_USERNAME, c->user);
+		c->api->easy_setopt(c->curl, CURLOPT_PASSWORD, c->password ? c->password : "");
 	}
 	if (q->token) {
-		curl_easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(c->curl, CURLOPT_XOAUTH2_BEARER, q->token);
+		c->api->easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		c->api->easy_setopt(c->curl, CURLOPT_XOAUTH2_BEARER, q->token);
 	}
 	if (q->ca_file)
-		curl_easy_setopt(c->curl, CURLOPT_CAINFO, q->ca_file);
+		c->api->easy_setopt(c->curl, CURLOPT_CAINFO, q->ca_file);
 	if (q->insecure) {
-		curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+		c->api->easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		c->api->easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
 }
 
 int prometheus_client_init(
 	struct prometheus_client *c, const struct prometheus_query *q, struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const struct curl_api *api = curl_api(err);
 	int rc;
 
-	*c = (struct prometheus_client){.query = q};
-	pthread_once(&once, start_curl);
-	c->curl = curl_easy_init();
+	*c = (struct prometheus_client){.query = q, .api = api};
+	if (!api)
+		return -ERR_SYSTEM;
+	c->curl = api->easy_init();
 	if (!c->curl)
 		return err_set(err, ERR_SYSTEM, "libcurl could not be started");
 	rc = take_url(c, q->url, err);
@@ -142,7 +137,8 @@ int prometheus_client_init(
 
 void prometheus_client_release(struct prometheus_client *c)
 {
-	curl_easy_cleanup(c->curl);
+	if (c->curl)
+		c->api->easy_cleanup(c->curl);
 	free(c->base);
 	free(c->user);
 	free(c->password);
@@ -152,12 +148,12 @@ void prometheus_client_release(struct prometheus_client *c)
 void prometheus_form(
 	struct prometheus_client *c, struct str *form, const char *name, const char *value)
 {
-	char *text = curl_easy_escape(c->curl, value, 0);
+	char *text = c->api->easy_escape(c->curl, value, 0);
 
 	if (!text)
 		abort(); /* out of memory */
 	str_addf(form, "%s%s=%s", form->len ? "&" : "", name, text);
-	curl_free(text);
+	c->api->free(text);
 }
 
 /* ---- what went wrong ---- */
@@ -183,7 +179,7 @@ static int not_json(const struct prometheus_client *c, long status, struct err *
 	const char *type = NULL;
 	int rc;
 
-	curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
+	c->api->easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
 	show_head(&shown, &c->head);
 	rc = err_set(err, ERR_SERVICE,
 		"%s answered HTTP %ld with %s, not with Prometheus's JSON (%s): %s%s; is this the "
@@ -199,7 +195,7 @@ static int not_reached(const struct prometheus_client *c, CURLcode code, struct 
 {
 	uint64_t timeout = c->query->timeout_ns ? c->query->timeout_ns : TIMEOUT_NS;
 	char text[NUM_TEXT], bytes[NUM_TEXT];
-	const char *why = c->problem[0] ? c->problem : curl_easy_strerror(code);
+	const char *why = c->problem[0] ? c->problem : c->api->easy_strerror(code);
 
 	switch (code) {
 	case CURLE_ABORTED_BY_CALLBACK:
@@ -228,23 +224,23 @@ static int not_reached(const struct prometheus_client *c, CURLcode code, struct 
 static int redirected(const struct prometheus_client *c, long status, struct err *err)
 {
 	const char *to = NULL;
-	CURLU *u = curl_url();
+	CURLU *u = c->api->url();
 	char *shown = NULL;
 	int rc;
 
-	curl_easy_getinfo(c->curl, CURLINFO_REDIRECT_URL, &to);
-	if (u && to && !curl_url_set(u, CURLUPART_URL, to, 0)) {
-		curl_url_set(u, CURLUPART_USER, NULL, 0);
-		curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
-		curl_url_set(u, CURLUPART_QUERY, NULL, 0);
-		shown = url_part(u, CURLUPART_URL, 0);
+	c->api->easy_getinfo(c->curl, CURLINFO_REDIRECT_URL, &to);
+	if (u && to && !c->api->url_set(u, CURLUPART_URL, to, 0)) {
+		c->api->url_set(u, CURLUPART_USER, NULL, 0);
+		c->api->url_set(u, CURLUPART_PASSWORD, NULL, 0);
+		c->api->url_set(u, CURLUPART_QUERY, NULL, 0);
+		shown = url_part(c->api, u, CURLUPART_URL, 0);
 	}
 	rc = err_set(err, ERR_SERVICE,
 		"%s sends elsewhere (HTTP %ld, to %.300s); give the URL below which api/v1 is "
 		"answered",
 		c->base, status, shown ? shown : "nowhere");
 	free(shown);
-	curl_url_cleanup(u);
+	c->api->url_cleanup(u);
 	return rc;
 }
 
@@ -287,7 +283,7 @@ static int judge(struct prometheus_client *c, CURLcode code, enum prometheus_fai
 	char bytes[NUM_TEXT];
 	long status = 0;
 
-	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	c->api->easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (a->rc)
 		return a->rc;
 	if (c->too_large)
@@ -329,14 +325,14 @@ static CURLcode perform(struct prometheus_client *c, const char *page, const cha
 	str_clear(&c->head);
 	str_addf(&url, "%s/api/v1/%s%s%s", c->base, page, c->by_get && *form ? "?" : "",
 		c->by_get ? form : "");
-	curl_easy_setopt(c->curl, CURLOPT_URL, url.p);
+	c->api->easy_setopt(c->curl, CURLOPT_URL, url.p);
 	if (c->by_get)
-		curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+		c->api->easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
 	else {
-		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, -1L);
-		curl_easy_setopt(c->curl, CURLOPT_COPYPOSTFIELDS, form);
+		c->api->easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, -1L);
+		c->api->easy_setopt(c->curl, CURLOPT_COPYPOSTFIELDS, form);
 	}
-	code = curl_easy_perform(c->curl);
+	code = c->api->easy_perform(c->curl);
 	str_release(&url);
 	return code;
 }
@@ -353,7 +349,7 @@ int prometheus_ask(struct prometheus_client *c, const char *page, const char *fo
 	c->answer = answer;
 	c->by_get = by_get || only_get;
 	code = perform(c, page, form);
-	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	c->api->easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (!c->by_get && (status == 405 || status == 501)) {
 		prometheus_answer_release(answer);
 		prometheus_answer_init(answer, hooks, err);

@@ -2,13 +2,13 @@
 #ifndef CULPRIT_CORRELATE_PROMETHEUS_CLIENT_H
 #define CULPRIT_CORRELATE_PROMETHEUS_CLIENT_H
 
-#include <curl/curl.h>
-
+#include "correlate/curl_api.h"
 #include "correlate/prometheus_json.h"
 #include "correlate/sources.h"
 
 struct prometheus_client {
 	const struct prometheus_query *query;
+	const struct curl_api *api;
 	CURL *curl;
 	char *base; /* the URL without credentials, for asking and for messages */
 	char *user, *password;
