@@ -32,7 +32,8 @@ enum roots { ROOTS_NONE, ROOTS_GIL, ROOTS_ALL };
 static void piece_add(struct sweep_work *w, uint64_t address, size_t size)
 {
 	w->pieces = mem_grow(w->pieces, &w->cap_pieces, w->n_pieces + 1, sizeof(*w->pieces));
-	w->pieces[w->n_pieces++] = (struct iovec){(void *)(uintptr_t)address, size};
+	w->pieces[w->n_pieces++] = (struct iovec){
+		(void *)(uintptr_t)address, size}; /* NOLINT(performance-no-int-to-ptr) */
 	w->bytes += size;
 }
 

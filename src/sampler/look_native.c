@@ -63,6 +63,7 @@ static bool read_thread(struct sampler *s, struct subject *j, struct python_thre
 	struct native_stack *native)
 {
 	native->n = 0;
+	native->cut = false;
 	for (int i = 0; i < STOPS; i++) {
 		bool stopped = tid && native_stop(j->native, tid);
 
