@@ -107,20 +107,21 @@ PLAIN_ONLY = {
 # Unit tests that never look at the clock, or allow for anything: as many at once as there are cores.
 SHARING = {
     "test_correlate", "test_correlate_null", "test_design", "test_forest", "test_gp", "test_http_answers",
-    "test_indices", "test_native_python", "test_profile_diff", "test_profile_noise", "test_pyremote_code",
-    "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_correlate",
+    "test_incident", "test_indices", "test_native_python", "test_profile_diff", "test_profile_noise",
+    "test_pyremote_code", "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_correlate",
     "test_report_profile", "test_search", "test_series", "test_series_csv", "test_series_time", "test_settled",
     "test_study_regimes", "test_targets", "test_tune", "test_workers",
 }
 # Whole-program tests that look at figures: one at a time.
 ALONE = {
-    "test_hdr", "test_load", "test_load_faults", "test_load_length", "test_load_output", "test_load_protocols",
-    "test_load_truth", "test_regimes", "test_watch",
+    "test_correlate", "test_hdr", "test_load", "test_load_faults", "test_load_length", "test_load_output",
+    "test_load_protocols", "test_load_truth", "test_regimes",
+    "test_watch",
 }
 # The parts that have threads; the other programs have one.
 THREADED = {
-    "test_correlate", "test_forest", "test_h2", "test_linear", "test_load", "test_load_loops", "test_rank_gp",
-    "test_recorder", "test_rfecv", "test_sampler", "test_series", "test_series_csv", "test_tls",
+    "test_correlate", "test_forest", "test_h2", "test_incident", "test_linear", "test_load", "test_load_loops",
+    "test_rank_gp", "test_recorder", "test_rfecv", "test_sampler", "test_series", "test_series_csv", "test_tls",
 }
 
 

@@ -39,7 +39,7 @@ struct reader {
 
 static int wrong(const struct reader *r, struct err *err, const char *why)
 {
-	return err_set(err, ERR_INPUT, "%s, line %zu: %s", r->what, r->line, why);
+	return err_set(err, ERR_INPUT, "%s:%zu: %s", r->what, r->line, why);
 }
 
 /* ---- a sample ---- */

@@ -148,26 +148,26 @@ int csv_cell_refuse(const struct csv_file *f, size_t line, const char *column, c
 	csv_shown(in, text);
 	if (is_decimal_comma(in.p, in.len))
 		return err_set(err, ERR_INPUT,
-			"%s: line %zu: '%s' in column '%.100s' has a decimal comma; write "
+			"%s:%zu: '%s' in column '%.100s' has a decimal comma; write "
 			"numbers "
 			"with a point, as 1.5 (from a spreadsheet: save with English (US) as the "
 			"language)",
 			f->name, line, text, column);
 	if (is_grouped(in.p, in.len))
 		return err_set(err, ERR_INPUT,
-			"%s: line %zu: '%s' in column '%.100s' has marks between thousands; "
+			"%s:%zu: '%s' in column '%.100s' has marks between thousands; "
 			"write "
 			"numbers without them, as 1234.5",
 			f->name, line, text, column);
 	for (size_t n = in.len; n-- > 1;)
 		if (series_number_all(in.p, n, &value))
 			return err_set(err, ERR_INPUT,
-				"%s: line %zu: '%s' in column '%.100s' is a number with "
+				"%s:%zu: '%s' in column '%.100s' is a number with "
 				"something "
 				"behind it; leave units out of the cells",
 				f->name, line, text, column);
 	return err_set(err, ERR_INPUT,
-		"%s: line %zu: '%s' in column '%.100s' is no number; leave the cell empty where "
+		"%s:%zu: '%s' in column '%.100s' is no number; leave the cell empty where "
 		"nothing is known",
 		f->name, line, text, column);
 }
@@ -181,7 +181,6 @@ int csv_refuse_fields(const struct csv_file *f, size_t line, size_t count, size_
 				     "(put it into quotes)?"
 				   : "put a field that holds the separator into quotes";
 
-	return err_set(err, ERR_INPUT,
-		"%s: line %zu has %zu field%s where the first line has %zu names; %s", f->name,
-		line, count, count == 1 ? "" : "s", names, mend);
+	return err_set(err, ERR_INPUT, "%s:%zu: %zu field%s where the first line has %zu names; %s",
+		f->name, line, count, count == 1 ? "" : "s", names, mend);
 }

@@ -150,8 +150,8 @@ static int sample_rows(
 	if (rc <= 0 || !row_whole(s))
 		return 0;
 	if (count > SERIES_MAX)
-		return err_set(err, ERR_INPUT, "%s: line %zu has %zu columns; %d is the most",
-			f->name, s->reader.line, count, SERIES_MAX);
+		return err_set(err, ERR_INPUT, "%s:%zu: %zu columns; %d is the most", f->name,
+			s->reader.line, count, SERIES_MAX);
 	s->n = count;
 	free(s->fields);
 	s->fields = mem_alloc((CSV_SAMPLE + 1) * s->n, sizeof(*s->fields));

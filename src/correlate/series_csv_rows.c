@@ -79,7 +79,7 @@ static int time_field_far(const struct scan *s, struct buffer *far, uint64_t at,
 
 		if (max > CSV_ROW_MAX)
 			return err_set(err, ERR_INPUT,
-				"%s: line %zu is longer than %d MB; is it CSV, with line ends?",
+				"%s:%zu: the line is longer than %d MB; is it CSV, with line ends?",
 				s->f->name, csv_file_line(s->f, at), CSV_ROW_MAX >> 20);
 		far->from = at;
 		far->len = s->end - at < max ? (size_t)(s->end - at) : max;
@@ -278,7 +278,7 @@ static int refuse_time(const struct scan *s, uint64_t at, struct err *err)
 
 	if (!rc)
 		rc = err_set(err, ERR_INPUT,
-			"%s: line %zu: '%s' in column '%.100s' is no time; write it as "
+			"%s:%zu: '%s' in column '%.100s' is no time; write it as "
 			"2026-11-21T19:00:00Z or as Unix seconds",
 			s->f->name, csv_file_line(s->f, at), csv_shown(field, text),
 			s->h->columns[s->h->time].name);

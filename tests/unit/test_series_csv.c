@@ -178,20 +178,20 @@ END_TEST
 START_TEST(decimal_commas)
 {
 	check_refused("time;a;b\n0;1;2\n60;1,5;2\n", ERR_INPUT,
-		"line 3: '1,5' in column 'a' has a decimal comma; write numbers with a point");
+		":3: '1,5' in column 'a' has a decimal comma; write numbers with a point");
 	check_refused("time;a;b\n0;0,5;2,5\n60;1,5;2,5\n", ERR_INPUT,
-		"line 2: '0,5' in column 'a' has a decimal comma");
+		":2: '0,5' in column 'a' has a decimal comma");
 	check_refused(
 		"time;a;b\n0;1;1.234,5\n", ERR_INPUT, "'1.234,5' in column 'b' has a decimal");
 	check_refused("time;a\n0;-1 234,5\n", ERR_INPUT, "has a decimal comma");
 	check_refused(
-		"time,a\n0,\"1,5\"\n60,\"2,5\"\n", ERR_INPUT, "line 2: '1,5' in column 'a' has a");
+		"time,a\n0,\"1,5\"\n60,\"2,5\"\n", ERR_INPUT, ":2: '1,5' in column 'a' has a");
 	check_refused("time\ta\n0\t1,5e3\n", ERR_INPUT, "has a decimal comma");
 	check_refused("time,a\n0,\"1,234.5\"\n", ERR_INPUT, "marks between thousands");
 	check_refused("time,a\n0,1'234\n", ERR_INPUT, "marks between thousands");
 	/* in a file with commas it makes one field more */
 	check_refused("time,a\n0,1,5\n60,2,5\n", ERR_INPUT,
-		"line 2 has 3 fields where the first line has 2 names; is there a comma in a "
+		":2: 3 fields where the first line has 2 names; is there a comma in a "
 		"number");
 	/* and these are fields, no number: 1 and 234 */
 	check("time,a,b\n0,1,234\n60,2,345\n", "a 1 2; b 234 345");
@@ -237,13 +237,13 @@ END_TEST
 START_TEST(fields_too_few_or_too_many)
 {
 	check_refused("time,a,b\n0,1,2\n60,1\n120,1,2\n", ERR_INPUT,
-		"line 3 has 2 fields where the first line has 3 names");
-	check_refused("time,a,b\n0,1,2\n60,1,2,3\n", ERR_INPUT, "line 3 has 4 fields");
-	check_refused("time,a,b\n0,1\n", ERR_INPUT, "line 2 has 2 fields");
-	check_refused("time,a,b\n0,1,2\n60\n120,1,2\n", ERR_INPUT, "line 3 has 1 field ");
+		":3: 2 fields where the first line has 3 names");
+	check_refused("time,a,b\n0,1,2\n60,1,2,3\n", ERR_INPUT, ":3: 4 fields");
+	check_refused("time,a,b\n0,1\n", ERR_INPUT, ":2: 2 fields");
+	check_refused("time,a,b\n0,1,2\n60\n120,1,2\n", ERR_INPUT, ":3: 1 field ");
 	/* the first of several is said, whatever thread saw it */
-	check_refused("time,a,b\n0,1,2\n60,1,x\n120,1\n", ERR_INPUT, "line 3: 'x' in column 'b'");
-	check_refused("time,a,b\n0,1,2\n60,1\n120,1,x\n", ERR_INPUT, "line 3 has 2 fields");
+	check_refused("time,a,b\n0,1,2\n60,1,x\n120,1\n", ERR_INPUT, ":3: 'x' in column 'b'");
+	check_refused("time,a,b\n0,1,2\n60,1\n120,1,x\n", ERR_INPUT, ":3: 2 fields");
 }
 END_TEST
 
@@ -287,15 +287,15 @@ START_TEST(columns_of_words)
 {
 	check_note("time,host,a,up\n0,web1,1,true\n60,web2,2,false\n", "a 1 2",
 		"2 columns of words were left out: 'host', 'up'.");
-	check_refused("time,a\n0,1\n60,2\n90,\"x\ny\"\n", ERR_INPUT, "line 4: 'x y' in column 'a'");
+	check_refused("time,a\n0,1\n60,2\n90,\"x\ny\"\n", ERR_INPUT, ":4: 'x y' in column 'a'");
 	check_refused("time,a\n0,1\n60,2\n90,äääääääääääääääääääääääääääääääääääääääääääääää\n",
-		ERR_INPUT, "line 4: 'ääääääääääääääääääääääääääääää…'");
+		ERR_INPUT, ":4: 'ääääääääääääääääääääääääääääää…'");
 	check_refused("time,host\n0,web1\n60,web2\n", ERR_INPUT, "no column holds numbers ('host'");
 	check_refused("time\n0\n60\n", ERR_INPUT, "no column holds numbers");
 	check_refused("time,a\n0,1\n60,error\n", ERR_INPUT,
-		"line 3: 'error' in column 'a' is no number; leave the cell empty");
+		":3: 'error' in column 'a' is no number; leave the cell empty");
 	check_refused("time,a\n0,12ms\n60,13ms\n", ERR_INPUT,
-		"line 2: '12ms' in column 'a' is a number with something behind it");
+		":2: '12ms' in column 'a' is a number with something behind it");
 	check_refused("time,a\n0,12%\n60,13%\n", ERR_INPUT, "leave units out");
 	/* a second column of times is none of numbers */
 	check_note(
@@ -378,8 +378,8 @@ START_TEST(forms_of_time)
 		"nothing in column 'time' tells whether the day or the month comes first");
 	check_refused("time,a\n13/2/2026,1\n2/13/2026,2\n", ERR_INPUT, "some the month");
 	check_refused("time,a\n0,1\nlater,2\n", ERR_INPUT,
-		"line 3: 'later' in column 'time' is no time; write it as");
-	check_refused("time,a\n0,1\n,2\n", ERR_INPUT, "line 3: '' in column 'time' is no time");
+		":3: 'later' in column 'time' is no time; write it as");
+	check_refused("time,a\n0,1\n,2\n", ERR_INPUT, ":3: '' in column 'time' is no time");
 	/* the days tell it only far behind the head */
 	struct str text = STR_INIT;
 
@@ -545,9 +545,8 @@ START_TEST(long_form)
 		"up{host=\"web1\"} 1 3; up{host=\"web2\",zone=\"eu\"} 2 4");
 	check("time,name,value\n60,a,2\n0,a,1\n60,a,4\n120,a,\n180,a,8\n120,b,1\n0,b,2\n",
 		"a 1 3 - 8; b 2 - 1 -");
-	check_refused(
-		"time,name,value\n0,a,1\n60,a,x\n", ERR_INPUT, "line 3: 'x' in column 'value'");
-	check_refused("time,name,value\n0,a,1\n60,a\n120,a,2\n", ERR_INPUT, "line 3 has 2 fields");
+	check_refused("time,name,value\n0,a,1\n60,a,x\n", ERR_INPUT, ":3: 'x' in column 'value'");
+	check_refused("time,name,value\n0,a,1\n60,a\n120,a,2\n", ERR_INPUT, ":3: 2 fields");
 	check_refused("time;name;value\n0;a;1\n60;a;1,5\n", ERR_INPUT, "decimal comma");
 	check_refused("time,endpoint,ms\n0,a,1\n0,b,2\n0,c,3\n60,a,1\n60,b,2\n60,c,3\n", ERR_INPUT,
 		"--name 'endpoint' --value 'ms'");
@@ -725,7 +724,7 @@ START_TEST(large_and_wrong)
 			line += *p == '\n';
 		memcpy(at, "x", 1);
 		ck_assert_int_eq(read_bytes(&s, text, len, &o, &err), -ERR_INPUT);
-		snprintf(expected, sizeof(expected), "line %zu: 'x", line);
+		snprintf(expected, sizeof(expected), ":%zu: 'x", line);
 		ck_assert_msg(strstr(err.text, expected), "%s, not %s", err.text, expected);
 	}
 	o.temp_folder = "/nonexistent";

@@ -209,8 +209,8 @@ START_TEST(bad_text_names_its_line)
 	static const struct {
 		const char *text, *says;
 	} CASES[] = {
-		{"a 1 1\n{x=\"1\"} 1 1\n", "file, line 2: it begins with no name"},
-		{"a{x=1} 1 1\n", "line 1: a label's value is not in double quotes"},
+		{"a 1 1\n{x=\"1\"} 1 1\n", "file:2: it begins with no name"},
+		{"a{x=1} 1 1\n", ":1: a label's value is not in double quotes"},
 		{"a{x} 1 1\n", "a label is not written as"},
 		{"a{x=\"1\" y=\"2\"} 1 1\n", "no comma"},
 		{"a{x=\"1\n b 1\n", "closing quote"},
@@ -230,8 +230,8 @@ START_TEST(bad_text_names_its_line)
 		{"a 1 1 # {x=\"1\"} 1 2 3\n", "exemplar"},
 		{"# TYPE a meter\n", "the type is none of"},
 		{"# TYPE 1a counter\n", "no name"},
-		{"# TYPE a counter\n# TYPE a gauge\n", "line 2: the metric has another type"},
-		{"a 1\na 2\n# EOF\n", "line 2: the series is there a second time"},
+		{"# TYPE a counter\n# TYPE a gauge\n", ":2: the metric has another type"},
+		{"a 1\na 2\n# EOF\n", ":2: the series is there a second time"},
 		{"", "holds no sample"},
 		{"a NaN 1\n", "there is no value"},
 	};
