@@ -191,9 +191,13 @@ def main():
     parser.add_argument("--all", action="store_true", help="under the sanitizers too, and fuzzing")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="only the fuzz targets")
     parser.add_argument("--file", metavar="NAME", help=argparse.SUPPRESS)
+    parser.add_argument("--threaded", action="store_true", help="list what runs under ThreadSanitizer")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     count = Count()
+    if args.threaded:
+        print(*(f"tests/unit/{name}" for name in sorted(THREADED)))
+        return 0
     if args.file:
         run_this_file(args.file, count)
         return finish(count)
