@@ -104,6 +104,10 @@ bool merge_is_machinery(const struct native_symbol *s)
 
 static bool is_beginning(const struct native_symbol *s)
 {
+	/* what __libc_start_main calls has no name in a libc that is stripped */
+	if (str_starts(s->function, "0x") &&
+		(str_starts(s->module, "libc.so") || str_starts(s->module, "libc-")))
+		return true;
 	for (size_t i = 0; i < sizeof(BEGINNINGS) / sizeof(BEGINNINGS[0]); i++)
 		if (!strcmp(s->function, BEGINNINGS[i]))
 			return true;

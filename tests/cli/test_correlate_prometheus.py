@@ -136,13 +136,13 @@ class RealServer(series_print.Case):
                 self.assertAlmostEqual(m, s / c, 9)
 
     def pieces(self, url, got, match, start, end):
-        """The server refuses more than 2,000 samples at once, which a step of 20 ms is: asked in pieces."""
-        form = {"query": "lab_requests_total", "start": start, "end": end, "step": .02}
+        """The server refuses more than 2,000 samples at once, which a step of 10 ms is: asked in pieces."""
+        form = {"query": "lab_requests_total", "start": start, "end": end, "step": .01}
         with self.assertRaises(urllib.error.HTTPError) as refused:
             harness.get(f"{url}/api/v1/query_range?" + urllib.parse.urlencode(form))
         self.assertEqual(refused.exception.code, 422)
         refused.exception.close()
-        fine = self.ask(url, start, end, .02, 'lab_requests_total')
+        fine = self.ask(url, start, end, .01, 'lab_requests_total')
         name = next(name for name in got["series"] if name.startswith("lab_requests_total") and '"/io"' in name)
         coarse = [v for v in got["series"][name]["values"] if v is not None]
         self.assertEqual(len(fine["series"]), 6)

@@ -53,14 +53,25 @@ static void detach(struct native *n)
 
 /* ---- what is seen ---- */
 
+/* One that has lost its core may be taken for one that sleeps, whose stack is cut where it takes
+ * the registers to go on; it is stopped at the next look. */
+static void get_whole(struct native *n, pid_t tid)
+{
+	for (int i = 0; i < 3; i++) {
+		stack_get(&stack, n, tid);
+		if (!stack.cut)
+			return;
+	}
+	ck_abort_msg("cut three times: %s", stack_text(&stack, "main"));
+}
+
 START_TEST(a_thread_that_runs)
 {
 	struct native *n = attach_spinning(PROGRAMS[_i], "spin");
 
 	for (int i = 0; i < 200; i++) {
-		stack_get(&stack, n, target.pid);
+		get_whole(n, target.pid);
 		ck_assert_str_eq(stack_text(&stack, "main"), "spin epsilon " CALLERS);
-		ck_assert(!stack.cut);
 		ck_assert_str_eq(stack.frames[stack.n - 1]->function, "_start");
 		ck_assert_str_eq(stack.frames[0]->module, PROGRAMS[_i]);
 		ck_assert_str_eq(stack.frames[2]->module, "libnative_lib.so");
@@ -113,13 +124,12 @@ START_TEST(a_signal_handler)
 	for (int i = 0; i < 20; i++) {
 		const char *text;
 
-		stack_get(&stack, n, target.pid);
+		get_whole(n, target.pid);
 		text = stack_text(&stack, "main");
 		/* in between: raise(), by whatever names libc has */
 		ck_assert_msg(str_starts(text, "spin_in_handler on_usr1 <signal handler called> "),
 			"%s", text);
 		ck_assert_msg(strstr(text, " epsilon " CALLERS), "%s", text);
-		ck_assert(!stack.cut);
 	}
 	detach(n);
 }
@@ -178,10 +188,9 @@ START_TEST(a_jit)
 	char path[64];
 
 	for (int i = 0; i < 20; i++) {
-		stack_get(&stack, n, target.pid);
+		get_whole(n, target.pid);
 		ck_assert_str_eq(stack_text(&stack, "main"),
 			"spin made_by_hand(int) run_made epsilon " CALLERS);
-		ck_assert(!stack.cut);
 	}
 	snprintf(path, sizeof(path), "perf-%d.map", (int)target.pid);
 	ck_assert_str_eq(stack.frames[1]->module, path);
