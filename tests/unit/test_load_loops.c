@@ -391,8 +391,8 @@ START_TEST(the_rule_ends_the_window)
 	run();
 	ck_assert_int_eq(result.ended, LOAD_ENDED_PRECISE);
 	ck_assert(!result.stopped);
-	/* 20 slices, and a few more looks; what was left out comes on top */
-	ck_assert_double_ge(result.seconds, 2.3);
+	/* 20 slices, and a few more looks; the last look may cut a slice or two more */
+	ck_assert_double_ge(result.seconds, 2);
 	ck_assert_double_lt(result.seconds + result.warmup_s, 30);
 	ck_assert_double_eq_tol(result.requests_per_second * result.seconds,
 		(double)result.completed, 1e-6 * (double)result.completed);
