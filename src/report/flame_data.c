@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "flame_assets.h"
 #include "report/diff_marks.h"
+#include "report/html.h"
 #include "report/profile_words.h"
 
 const char *const FLAME_STYLE = ASSET_FLAME_CSS;
@@ -26,23 +27,6 @@ void flame_scripts(struct str *out, const char *data)
 }
 
 /* ---- pieces ---- */
-
-static void add_text(struct str *out, const char *text)
-{
-	json_t *value = json_string(text);
-	struct str raw = STR_INIT;
-
-	if (!value)
-		value = json_string("(no UTF-8)");
-	json_write(&raw, value, 0);
-	for (const char *c = str_text(&raw); *c; c++)
-		if (*c == '<')
-			str_add(out, "\\u003c");
-		else if (*c != '\n') /* that json_write() may end with */
-			str_add_char(out, *c);
-	str_release(&raw);
-	json_decref(value);
-}
 
 static void add_number(struct str *out, bool first, uint64_t value)
 {
@@ -81,9 +65,9 @@ static json_int_t files_add(
 	if (json_object_set_new(f->index, file, json_integer(f->n)))
 		return files_add(f, pl, kind, "(no UTF-8)");
 	str_add(&f->full, f->n ? "," : "");
-	add_text(&f->full, file);
+	html_json_text(&f->full, file);
 	str_add(&f->brief, f->n ? "," : "");
-	add_text(&f->brief, places_file(pl, kind, file));
+	html_json_text(&f->brief, places_file(pl, kind, file));
 	return f->n++;
 }
 
@@ -100,7 +84,7 @@ static void functions_add(
 	if (!t->files.index)
 		t->files.index = json_object();
 	str_add(&t->name, t->n ? "," : "");
-	add_text(&t->name, f->name);
+	html_json_text(&t->name, f->name);
 	add_number(&t->file, !t->n, (uint64_t)files_add(&t->files, pl, f->kind, f->file));
 	add_number(&t->kind, !t->n, f->kind);
 	add_number(&t->line, !t->n, f->first_line > 0 ? (uint64_t)f->first_line : 0);
@@ -256,9 +240,9 @@ static void add_sources(struct str *out, const struct report_profile_page *page)
 		const struct profile_source *s = &page->sources[i];
 
 		str_addf(out, "%s{\"file\":", i ? "," : "");
-		add_text(out, s->file);
+		html_json_text(out, s->file);
 		str_addf(out, ",\"first\":%d,\"text\":", s->first_line);
-		add_text(out, s->text);
+		html_json_text(out, s->text);
 		str_add(out, "}");
 	}
 	str_add(out, "]");
@@ -357,9 +341,9 @@ static void add_rows(struct str *out, const struct profile_diff *d)
 		const struct diff_row *row = &d->rows[i];
 
 		str_addf(out, "%s[%d,", i ? "," : "", (int)row->kind);
-		add_text(out, row->name);
+		html_json_text(out, row->name);
 		str_add(out, ",");
-		add_text(out, row->file);
+		html_json_text(out, row->file);
 		if (isfinite(row->change_low))
 			str_addf(
 				out, ",%d,%.6g,%.6g", row->real, row->change_low, row->change_high);

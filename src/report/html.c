@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "assets.h"
@@ -308,4 +309,21 @@ void report_html(struct str *out, const struct report_page *page)
 	html_trials(out, page);
 	html_notes(out, page);
 	html_close(out);
+}
+
+void html_json_text(struct str *out, const char *text)
+{
+	json_t *value = json_string(text);
+	struct str raw = STR_INIT;
+
+	if (!value)
+		value = json_string("(no UTF-8)");
+	json_write(&raw, value, 0);
+	for (const char *c = str_text(&raw); *c; c++)
+		if (*c == '<')
+			str_add(out, "\\u003c");
+		else if (*c != '\n') /* that json_write() may end with */
+			str_add_char(out, *c);
+	str_release(&raw);
+	json_decref(value);
 }

@@ -21,6 +21,8 @@ void html_origin(struct str *out, const char *command, const json_t *machine);
 
 /* Escaped text in which long names may be broken after "_", "." and "/". */
 void html_text(struct str *out, const char *text);
+/* Text as a JSON string within a script element: no "<" is in it, whatever the text is. */
+void html_json_text(struct str *out, const char *text);
 /* Sentences: escaped, the names of factors and response set as such, numbers kept with their unit.
  */
 void html_prose(struct str *out, const char *text, const struct rank_result *r);

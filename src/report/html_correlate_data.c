@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/html.h"
 #include "report/html_correlate.h"
 
 static const char LEVELS[] = "0123456789BCDFGHJKLMPQRSTVWXYZbcdfghjklmpqrstvwxyz";
@@ -13,22 +14,11 @@ enum { TOP = sizeof(LEVELS) - 2 };
 
 static void add_text(struct str *out, const char *text)
 {
-	struct str raw = STR_INIT, clean = STR_INIT;
-	json_t *value;
+	struct str clean = STR_INIT;
 
 	correlate_words_name(&clean, text, SERIES_NAME_MAX, "…");
-	value = json_string(str_text(&clean));
-	if (!value)
-		value = json_string("(no UTF-8)");
-	json_write(&raw, value, 0);
-	for (const char *c = str_text(&raw); *c; c++)
-		if (*c == '<')
-			str_add(out, "\\u003c");
-		else if (*c != '\n') /* that json_write() may end with */
-			str_add_char(out, *c);
-	str_release(&raw);
+	html_json_text(out, str_text(&clean));
 	str_release(&clean);
-	json_decref(value);
 }
 
 static void add_number(struct str *out, double value, int digits)
