@@ -1,16 +1,12 @@
 """culprit compare, the whole program: runs and files, what cannot be compared; and the pages of profiles in
 a real browser, where there is one: drawn, searched, zoomed, without an error on its console."""
 import json
-import os
 import re
-import shutil
-import signal
-import subprocess
 import unittest
 
+import browser
 import harness
 
-CHROMIUM = shutil.which("chromium")
 BEFORE = "main;parse 300\nmain;<script>alert(1)</script> 100\nmain;render;escape 600\n"
 AFTER = "main;parse 300\nmain;<script>alert(1)</script> 100\nmain;render;escape 200\nmain;cache 400\n"
 # Two functions whose times are in the ratio that the number says.
@@ -89,37 +85,12 @@ class Compare(harness.Case):
         self.assertIn("line 2", done.stderr)
 
 
-@unittest.skipUnless(CHROMIUM, "no chromium")
-class Browser(harness.Case):
-    """The page as a browser makes it: the document after its scripts, and what they complained of."""
-
-    def look(self, page, state):
-        errors = self.folder / "errors"
-        with open(errors, "w") as log:
-            browser = subprocess.Popen(
-                [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                 "--enable-logging=stderr", f"--user-data-dir={self.folder}/chromium",
-                 "--virtual-time-budget=2000", "--dump-dom", f"file://{page}#{state}"],
-                stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
-            self.addCleanup(self.end, browser)
-            document, _ = browser.communicate(timeout=60)
-        complaints = [line for line in errors.read_text().splitlines() if "CONSOLE" in line]
-        self.assertEqual(complaints, [])
-        self.assertTrue("</html>" in document, "the browser did not end by itself")
-        return document
-
-    def end(self, browser):
-        try:
-            os.killpg(browser.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        browser.wait()
-
+class Browser(browser.Case):
     def test_a_difference(self):
         before = self.write("before.txt", BEFORE)
         after = self.write("after.txt", AFTER)
         self.run_culprit("compare", before, after, "--html", "diff.html")
-        document = self.look(self.folder / "diff.html", "clock=before&search=esc.pe|alert")
+        document = self.look("diff.html", "clock=before&search=esc.pe|alert")
         for text in ("70&nbsp;% in or below 2 functions", "&lt;script&gt;alert(1)&lt;/script&gt;"):
             self.assertTrue(text in document, text)
         self.assertEqual(document.count("<script"), 3)
@@ -128,7 +99,7 @@ class Browser(harness.Case):
         self.write("app.py", PROGRAM)
         self.run_culprit("profile", "--html", "p.html", "--", "/usr/bin/python3", "app.py", 8000)
         for state in ("search=heavy&clock=wall&invert=1", "order=time&table=lines"):
-            document = self.look(self.folder / "p.html", state)
+            document = self.look("p.html", state)
             drawn = re.search(r'class="flame-scroll" style="height: (\d+)px', document)
             self.assertGreater(int(drawn[1]), 30)
             for text in ("heavy</button>", '<td class="code">        x += i</td>'):  # a row, the source

@@ -2,13 +2,10 @@
 address; nothing is complained of, and no name is taken for markup."""
 import random
 import re
-import shutil
-import subprocess
 import unittest
 
-import harness
+import browser
 
-CHROMIUM = shutil.which("chromium")
 NAME = "<script>alert(1)</script>:time"
 
 
@@ -25,26 +22,12 @@ def metrics():
     return "\n".join(lines) + "\n"
 
 
-@unittest.skipUnless(CHROMIUM, "no chromium")
-class Page(harness.Case):
+class Page(browser.Case):
     def setUp(self):
         super().setUp()
         self.write("metrics.csv", metrics())
         self.run_culprit("correlate", "metrics.csv", "--target", "total", "--max-lag", 1, "--during",
                          "19:20..21:40", "--html", "page.html")
-
-    def look(self, state):
-        errors = self.folder / "errors"
-        with open(errors, "w") as log:
-            browser = self.start(
-                CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--enable-logging=stderr", f"--user-data-dir={self.folder}/chromium",
-                "--virtual-time-budget=2000", "--dump-dom", f"file://{self.folder}/page.html#{state}",
-                stdout=subprocess.PIPE, stderr=log)
-            document, _ = browser.communicate(timeout=60)
-        self.assertEqual([line for line in errors.read_text().splitlines() if "CONSOLE" in line], [])
-        self.assertTrue("</html>" in document, "the browser did not end by itself")
-        return document
 
     def rows(self, document):
         """The names in the table, from the top, as far as they are in view."""
@@ -52,23 +35,23 @@ class Page(harness.Case):
         return [name.replace("&lt;", "<").replace("&gt;", ">") for name in names]
 
     def test_what_stands_in_the_address(self):
-        page = self.look("")
+        page = self.look("page.html", "")
         self.assertEqual(self.rows(page)[:2], ["SQL:layer", "View:layer"])
         self.assertIn("32 of 32", page)
         self.assertRegex(page, r'<figure class="course chosen" data-series="1">')
         self.assertEqual(len(re.findall(r'<div class="detail" data-series="1">', page)), 1)
         self.assertEqual(len(re.findall(r'<div class="detail" data-series="2" hidden="">', page)), 1)
-        page = self.look("o=name&d=down&q=view_&s=4&view=changes")
+        page = self.look("page.html", "o=name&d=down&q=view_&s=4&view=changes")
         rows = self.rows(page)
         self.assertEqual(rows, sorted(rows, reverse=True))
         self.assertIn("29 of 32", page)
         self.assertIn("<h3>view_00:throughput</h3>", page)
         self.assertRegex(page, r'class="courses" id="courses" data-view="changes"')
-        page = self.look("found=1&s=nonsense&o=nonsense&f=nonsense")
+        page = self.look("page.html", "found=1&s=nonsense&o=nonsense&f=nonsense")
         self.assertEqual(self.rows(page), ["SQL:layer", "View:layer"])
 
     def test_names_are_text(self):
-        page = self.look("q=script")
+        page = self.look("page.html", "q=script")
         self.assertEqual(self.rows(page), [NAME])
         # page.js, the data, the page's own
         self.assertEqual(page.count("<script"), 3)
