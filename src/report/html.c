@@ -57,7 +57,7 @@ void html_text(struct str *out, const char *text)
 }
 
 /* A command line: broken between words only, "--trials" never after its dashes. */
-static void html_words(struct str *out, const char *text)
+static void add_words(struct str *out, const char *text)
 {
 	str_add(out, "<span>");
 	for (; *text; text++) {
@@ -91,7 +91,7 @@ void html_prose(struct str *out, const char *text, const struct rank_result *r)
 	bool word_start = true, in_interval = false;
 
 	while (*text) {
-		size_t len = word_start ? name_length(text, r) : 0;
+		size_t len = r && word_start ? name_length(text, r) : 0;
 
 		if (len) {
 			char *name = mem_copy(text, len);
@@ -112,6 +112,44 @@ void html_prose(struct str *out, const char *text, const struct rank_result *r)
 			add_byte(out, *text);
 		text++;
 	}
+}
+
+void html_sentence(struct str *out, const char *text)
+{
+	html_prose(out, text, NULL);
+}
+
+void html_warnings(struct str *out, html_words *words, const void *what, html_setter *set)
+{
+	struct str text = STR_INIT;
+	size_t n = 0;
+
+	for (; words(&text, what, n); n++) {
+		str_add(out, n ? "<li>" : "<ul class=\"warnings\">\n<li>");
+		set(out, str_text(&text));
+		str_add(out, "</li>\n");
+		str_clear(&text);
+	}
+	if (n)
+		str_add(out, "</ul>\n");
+	str_release(&text);
+}
+
+void html_header(struct str *out, const char *title)
+{
+	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
+	html_text(out, title);
+	str_add(out, "</p>\n<h1>");
+}
+
+void html_facts(struct str *out, int64_t run, const char *started)
+{
+	char text[24];
+
+	str_add(out, "<dl class=\"facts\">\n");
+	snprintf(text, sizeof(text), "%lld", (long long)run);
+	html_fact(out, "run", run ? text : NULL);
+	html_fact(out, "started", started);
 }
 
 void html_fact(struct str *out, const char *name, const char *text)
@@ -202,7 +240,7 @@ void html_origin(struct str *out, const char *command, const json_t *machine)
 {
 	if (command && command[0]) {
 		str_add(out, "<p class=\"command\"><code>");
-		html_words(out, command);
+		add_words(out, command);
 		str_add(out, "</code></p>\n");
 	}
 	if (json_object_size(machine)) {
@@ -216,13 +254,7 @@ static void add_facts(struct str *out, const struct report_page *page)
 {
 	struct str text = STR_INIT;
 
-	str_add(out, "<dl class=\"facts\">\n");
-	if (page->run) {
-		str_addf(&text, "%lld", (long long)page->run);
-		html_fact(out, "run", text.p);
-		str_clear(&text);
-	}
-	html_fact(out, "started", page->started);
+	html_facts(out, page->run, page->started);
 	trial_fact(out, page);
 	str_addf(&text, "%llu", (unsigned long long)page->seed);
 	html_fact(out, "seed", text.p);
@@ -249,9 +281,7 @@ static void add_header(struct str *out, const struct report_page *page)
 	struct verdict v;
 
 	verdict_build(&v, page->rank);
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
+	html_header(out, page->title);
 	html_prose(out, v.head.p, page->rank);
 	str_add(out, "</h1>\n");
 	if (v.rest.len) {

@@ -2,6 +2,10 @@
 #ifndef CULPRIT_REPORT_HTML_H
 #define CULPRIT_REPORT_HTML_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/str.h"
 #include "report/report.h"
 
@@ -14,6 +18,10 @@ void html_open(struct str *out, const char *title);
 void html_open_with(struct str *out, const char *title, const char *style); /* more style */
 void html_close(struct str *out);
 
+/* The head of a page, up to the sentence within <h1>. */
+void html_header(struct str *out, const char *title);
+/* A list of facts, open, with the run (0: not stored) and its start. */
+void html_facts(struct str *out, int64_t run, const char *started);
 /* One entry of a list of facts; nothing where there is no text. */
 void html_fact(struct str *out, const char *name, const char *text);
 /* The exact command line, and the machine: every entry, whatever it holds. */
@@ -26,6 +34,14 @@ void html_json_text(struct str *out, const char *text);
 /* Sentences: escaped, the names of factors and response set as such, numbers kept with their unit.
  */
 void html_prose(struct str *out, const char *text, const struct rank_result *r);
+/* The same without names. */
+void html_sentence(struct str *out, const char *text);
+
+/* What makes doubtful: a list of the sentences that words(…, what, 0), (…, 1), … give until one is
+ * false, each put into the page by `set`; nothing where there is none. */
+typedef bool html_words(struct str *text, const void *what, size_t n);
+typedef void html_setter(struct str *out, const char *text);
+void html_warnings(struct str *out, html_words *words, const void *what, html_setter *set);
 
 void html_confirm(struct str *out, const struct report_page *page); /* or nothing */
 void html_ranking(struct str *out, const struct report_page *page); /* bars and effects */

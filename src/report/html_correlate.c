@@ -12,35 +12,9 @@ void html_correlate_name(struct str *out, const char *name)
 	str_release(&clean);
 }
 
-void html_correlate_prose(struct str *out, const char *text)
+static bool doubt(struct str *text, const void *what, size_t n)
 {
-	bool in_interval = false;
-
-	for (; *text; text++) {
-		char byte[2] = {*text, '\0'};
-
-		in_interval = *text == '[' || (in_interval && *text != ']');
-		if (*text == ' ' && (in_interval || text[1] == '%'))
-			str_add(out, "&#160;");
-		else
-			str_add_html(out, byte);
-	}
-}
-
-static void add_doubts(struct str *out, const struct correlate_report *r)
-{
-	struct str text = STR_INIT;
-	size_t n = 0;
-
-	for (; correlate_words_doubt(&text, r, n); n++) {
-		str_add(out, n ? "<li>" : "<ul class=\"warnings\">\n<li>");
-		html_correlate_prose(out, text.p);
-		str_add(out, "</li>\n");
-		str_clear(&text);
-	}
-	if (n)
-		str_add(out, "</ul>\n");
-	str_release(&text);
+	return correlate_words_doubt(text, what, n);
 }
 
 static void add_facts(struct str *out, const struct report_correlate_page *page)
@@ -48,12 +22,7 @@ static void add_facts(struct str *out, const struct report_correlate_page *page)
 	const struct correlate_report *r = &page->correlate;
 	struct str text = STR_INIT;
 
-	str_add(out, "<dl class=\"facts\">\n");
-	if (page->run)
-		str_addf(&text, "%lld", (long long)page->run);
-	html_fact(out, "run", str_text(&text));
-	html_fact(out, "started", page->started);
-	str_clear(&text);
+	html_facts(out, page->run, page->started);
 	correlate_words_extent(&text, r);
 	html_fact(out, "series", text.p);
 	str_clear(&text);
@@ -73,17 +42,15 @@ static void add_header(struct str *out, const struct report_correlate_page *page
 		correlate_words_verdict(&head, &rest, r);
 	else
 		correlate_words_incident_verdict(&head, &rest, r);
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
-	html_correlate_prose(out, str_text(&head));
+	html_header(out, page->title);
+	html_sentence(out, str_text(&head));
 	str_add(out, ".</h1>\n");
 	if (rest.len) {
 		str_add(out, "<p class=\"lead\">");
-		html_correlate_prose(out, rest.p);
+		html_sentence(out, rest.p);
 		str_add(out, "</p>\n");
 	}
-	add_doubts(out, r);
+	html_warnings(out, doubt, r, html_sentence);
 	add_facts(out, page);
 	str_add(out, "</header>\n");
 	str_release(&head);
@@ -118,7 +85,7 @@ static void add_table(struct str *out, const struct correlate_report *r)
 
 	str_add(out, "<section id=\"all\">\n<h2>Every series</h2>\n<p class=\"sub\">");
 	correlate_words_method(&text, r);
-	html_correlate_prose(out, text.p);
+	html_sentence(out, text.p);
 	if (r->result->n > HTML_CORRELATE_ROWS)
 		str_addf(out, " The first %d are listed; culprit export has all %zu.",
 			HTML_CORRELATE_ROWS, r->result->n);

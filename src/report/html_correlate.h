@@ -19,8 +19,6 @@ enum {
 
 /* A series' name, whole, breakable, without what no page may hold (control characters). */
 void html_correlate_name(struct str *out, const char *name);
-/* Sentences, in which numbers stay with their percent sign, and intervals whole. */
-void html_correlate_prose(struct str *out, const char *text);
 
 /* Round moments within a stretch of time, as an axis has them; labels are owned by `text`. */
 struct html_correlate_ticks {

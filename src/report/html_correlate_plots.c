@@ -162,7 +162,7 @@ static void add_caption(
 			str_add(&text, lead > 0 ? ", leads by " : ", follows by ");
 			correlate_words_span(&text, fabs(lead));
 		}
-		html_correlate_prose(out, text.p);
+		html_sentence(out, text.p);
 	}
 	str_add(out, "</span></figcaption>\n");
 	str_release(&text);

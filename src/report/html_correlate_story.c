@@ -101,7 +101,7 @@ void html_correlate_accounts(struct str *out, const struct correlate_report *r)
 		str_add(out, i ? "<p class=\"lead\">"
 			       : "<section id=\"account\">\n<h2>What the change is made of</h2>\n"
 				 "<p class=\"lead\">");
-		html_correlate_prose(out, text.p);
+		html_sentence(out, text.p);
 		str_add(out, "</p>\n");
 		str_addf(out, "<p class=\"sub\">%s</p>\n",
 			r->accounts[i].is_sum
@@ -256,16 +256,16 @@ void html_correlate_incident(struct str *out, const struct correlate_report *r)
 	str_add(out, "<section id=\"incident\">\n<h2>What changed during the incident</h2>\n<p "
 		     "class=\"sub\">");
 	correlate_words_incident(&head, r);
-	html_correlate_prose(out, head.p);
+	html_sentence(out, head.p);
 	str_add(out, ". Score: the change, in units of the series' own usual change over as long; "
 		     "the line is the interval that holds the onset to 95&#160;%.</p>\n");
 	if (r->result) {
 		str_clear(&head);
 		correlate_words_incident_verdict(&head, &rest, r);
 		str_add(out, "<p class=\"lead\">");
-		html_correlate_prose(out, head.p);
+		html_sentence(out, head.p);
 		str_add(out, ". ");
-		html_correlate_prose(out, str_text(&rest));
+		html_sentence(out, str_text(&rest));
 		str_add(out, "</p>\n");
 	}
 	if (r->incident->n_found)

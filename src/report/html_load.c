@@ -113,20 +113,9 @@ static void add_goals(struct str *out, const struct load_report *l)
 	str_release(&text);
 }
 
-static void add_doubts(struct str *out, const struct load_report *l)
+static bool doubt(struct str *text, const void *what, size_t n)
 {
-	struct str text = STR_INIT;
-
-	for (size_t i = 0; load_words_doubt(&text, l, i); i++) {
-		str_add(out, i ? "<li>" : "<ul class=\"warnings\">\n<li>");
-		prose(out, text.p);
-		str_add(out, "</li>\n");
-		str_clear(&text);
-		if (!load_words_doubt(&text, l, i + 1))
-			str_add(out, "</ul>\n");
-		str_clear(&text);
-	}
-	str_release(&text);
+	return load_words_doubt(text, what, n);
 }
 
 static void fact_of(struct str *out, const char *name, struct str *text)
@@ -140,11 +129,7 @@ static void add_facts(struct str *out, const struct report_load_page *page)
 	const struct load_result *r = page->load.result;
 	struct str text = STR_INIT;
 
-	str_add(out, "<dl class=\"facts\">\n");
-	if (page->run)
-		str_addf(&text, "%lld", (long long)page->run);
-	fact_of(out, "run", &text);
-	html_fact(out, "started", page->started);
+	html_facts(out, page->run, page->started);
 	load_words_count(&text, page->load.spec, r);
 	fact_of(out, "measured", &text);
 	load_words_warmup(&text, r);
@@ -168,9 +153,7 @@ static void add_header(struct str *out, const struct report_load_page *page)
 {
 	struct str text = STR_INIT;
 
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
+	html_header(out, page->title);
 	verdict(&text, &page->load);
 	prose(out, text.p);
 	str_add(out, "</h1>\n<p class=\"lead\">");
@@ -180,7 +163,7 @@ static void add_header(struct str *out, const struct report_load_page *page)
 	load_words_how(&text, page->load.spec);
 	prose(out, text.p);
 	str_add(out, "</p>\n");
-	add_doubts(out, &page->load);
+	html_warnings(out, doubt, &page->load, prose);
 	add_goals(out, &page->load);
 	add_facts(out, page);
 	str_add(out, "</header>\n");

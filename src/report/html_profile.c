@@ -10,32 +10,16 @@
 #include "report/html.h"
 #include "report/profile_words.h"
 
-static void add_doubts(struct str *out, const struct profile_report *r)
+static bool doubt(struct str *text, const void *what, size_t n)
 {
-	struct str text = STR_INIT;
-	size_t n = 0;
-
-	for (; profile_words_doubt(&text, r, n); n++) {
-		str_add(out, n ? "<li>" : "<ul class=\"warnings\">\n<li>");
-		str_add_html(out, text.p);
-		str_add(out, "</li>\n");
-		str_clear(&text);
-	}
-	if (n)
-		str_add(out, "</ul>\n");
-	str_release(&text);
+	return profile_words_doubt(text, what, n);
 }
 
 static void add_facts(struct str *out, const struct report_profile_page *page)
 {
 	struct str text = STR_INIT;
 
-	str_add(out, "<dl class=\"facts\">\n");
-	if (page->run)
-		str_addf(&text, "%lld", (long long)page->run);
-	html_fact(out, "run", str_text(&text));
-	html_fact(out, "started", page->started);
-	str_clear(&text);
+	html_facts(out, page->run, page->started);
 	if (profile_words_cost(&text, &page->profile))
 		html_fact(out, "profiler", text.p);
 	str_add(out, "</dl>\n");
@@ -48,9 +32,7 @@ static void add_header(struct str *out, const struct report_profile_page *page)
 	const struct profile_report *r = &page->profile;
 	struct str text = STR_INIT;
 
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
+	html_header(out, page->title);
 	profile_words_next(&text, r);
 	str_add_html(out, str_text(&text));
 	str_add(out, "</h1>\n<p class=\"lead\">");
@@ -65,7 +47,7 @@ static void add_header(struct str *out, const struct report_profile_page *page)
 	profile_words_how(&text, r);
 	str_add_html(out, str_text(&text));
 	str_add(out, ".</p>\n");
-	add_doubts(out, r);
+	html_warnings(out, doubt, r, str_add_html);
 	add_facts(out, page);
 	str_add(out, "</header>\n");
 	str_release(&text);

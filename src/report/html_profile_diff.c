@@ -9,9 +9,7 @@ void report_profile_diff_html(struct str *out, const struct report_profile_diff_
 	struct str text = STR_INIT;
 
 	html_open_with(out, page->title, FLAME_STYLE);
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
+	html_header(out, page->title);
 	diff_words_head(&text, &page->diff);
 	str_add_html(out, str_text(&text));
 	str_clear(&text);

@@ -38,13 +38,8 @@ static void fact(struct str *out, const char *name, words *say, const struct rec
 static void add_facts(struct str *out, const struct report_recording_page *page)
 {
 	const struct recording *r = page->recording.recording;
-	struct str text = STR_INIT;
 
-	str_add(out, "<dl class=\"facts\">\n");
-	if (page->run)
-		str_addf(&text, "%lld", (long long)page->run);
-	html_fact(out, "run", str_text(&text));
-	html_fact(out, "started", page->started);
+	html_facts(out, page->run, page->started);
 	fact(out, "CPU", recording_words_cpu_total, r);
 	fact(out, "count", recording_words_counts, r);
 	fact(out, "disk", recording_words_disk, r);
@@ -55,32 +50,18 @@ static void add_facts(struct str *out, const struct report_recording_page *page)
 	fact(out, "recorder", recording_words_recorder, r);
 	str_add(out, "</dl>\n");
 	html_origin(out, page->command, page->machine);
-	str_release(&text);
 }
 
-static void add_doubts(struct str *out, const struct recording *r)
+static bool doubt(struct str *text, const void *what, size_t n)
 {
-	struct str text = STR_INIT;
-	size_t n = 0;
-
-	for (; recording_words_doubt(&text, r, n); n++) {
-		str_add(out, n ? "<li>" : "<ul class=\"warnings\">\n<li>");
-		str_add_html(out, text.p);
-		str_add(out, "</li>\n");
-		str_clear(&text);
-	}
-	if (n)
-		str_add(out, "</ul>\n");
-	str_release(&text);
+	return recording_words_doubt(text, what, n);
 }
 
 static void add_header(struct str *out, const struct report_recording_page *page)
 {
 	struct str text = STR_INIT;
 
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
+	html_header(out, page->title);
 	str_add(&text, "It used ");
 	if (recording_words_cpu(&text, page->recording.recording))
 		str_add(&text, "; ");
@@ -95,7 +76,7 @@ static void add_header(struct str *out, const struct report_recording_page *page
 	recording_words_span(&text, &page->recording);
 	str_add_html(out, text.p);
 	str_add(out, "</p>\n");
-	add_doubts(out, page->recording.recording);
+	html_warnings(out, doubt, page->recording.recording, str_add_html);
 	add_facts(out, page);
 	str_add(out, "</header>\n");
 	str_release(&text);

@@ -265,12 +265,7 @@ static void add_facts(struct str *out, const struct report_tune_page *page)
 	struct str text = STR_INIT;
 	char number[NUM_TEXT];
 
-	str_add(out, "<dl class=\"facts\">\n");
-	if (page->run)
-		str_addf(&text, "%lld", (long long)page->run);
-	html_fact(out, "run", str_text(&text));
-	html_fact(out, "started", page->started);
-	str_clear(&text);
+	html_facts(out, page->run, page->started);
 	tune_words_count(&text, page->tune);
 	if (isfinite(page->seconds))
 		str_addf(&text, ", in %s", num_duration(page->seconds, number));
@@ -305,9 +300,7 @@ static void add_header(struct str *out, const struct report_tune_page *page)
 {
 	struct str text = STR_INIT;
 
-	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, page->title);
-	str_add(out, "</p>\n<h1>");
+	html_header(out, page->title);
 	tune_words_head(&text, page->tune);
 	add_prose(out, text.p);
 	str_add(out, "</h1>\n<p class=\"lead\">");
