@@ -17,11 +17,11 @@ static struct profile_options {
 	struct profile_view_options view;
 	int64_t pid;
 	uint64_t duration_ns;
-	double rate;
-	bool native, pause, tasks, alone, live;
+	struct sampler_spec looks; /* as they were asked for */
+	bool live;
 	const char *html, *output;
 	int write; /* enum profile_format; −1: none */
-} options = {.view = {.clock = -1}, .rate = 500, .live = true, .write = -1};
+} options = {.view = {.clock = -1}, .looks = {.rate_hz = 500}, .live = true, .write = -1};
 
 #define AT(field) offsetof(struct profile_options, field)
 
@@ -31,16 +31,17 @@ static const struct opt PROFILE_OPTIONS[] = {
 	{'d', "duration", OPT_DURATION, AT(duration_ns), NULL,
 		"end after this time (when it ends); a command that was run is ended then", 1e6,
 		1e16, NULL},
-	{'r', "rate", OPT_REAL, AT(rate), "N", "looks a second (500)", 1, 20000, NULL},
-	{0, "native", OPT_FLAG, AT(native), NULL,
+	{'r', "rate", OPT_REAL, AT(looks.rate_hz), "N", "looks a second (500)", 1, 20000, NULL},
+	{0, "native", OPT_FLAG, AT(looks.native), NULL,
 		"machine code too: C functions between and below Python's, and programs that are "
 		"no Python; stops each thread for some tens of microseconds",
 		0, 0, NULL},
-	{0, "pause", OPT_FLAG, AT(pause), NULL, "stop each thread while it is read", 0, 0, NULL},
-	{0, "tasks", OPT_FLAG, AT(tasks), NULL,
+	{0, "pause", OPT_FLAG, AT(looks.pause), NULL, "stop each thread while it is read", 0, 0,
+		NULL},
+	{0, "tasks", OPT_FLAG, AT(looks.tasks), NULL,
 		"asyncio tasks apart, and where those that wait do so", 0, 0, NULL},
-	{0, "alone", OPT_FLAG, AT(alone), NULL, "this process alone, not those that it starts", 0,
-		0, NULL},
+	{0, "alone", OPT_FLAG, AT(looks.alone), NULL,
+		"this process alone, not those that it starts", 0, 0, NULL},
 	{0}};
 
 static const struct opt OUTPUT_OPTIONS[] = {
@@ -93,17 +94,11 @@ static int check_what(const struct opt_rest *rest, struct err *err)
 
 static int start_sampler(struct job *job, struct err *err)
 {
-	struct sampler_spec spec = {.pid = job->runs ? getpid() : (pid_t)options.pid,
-		.below_only = job->runs,
-		.wait = job->runs,
-		.alone = options.alone,
-		.rate_hz = options.rate,
-		.native = options.native,
-		.pause = options.pause,
-		.tasks = options.tasks,
-		.states = true,
-		.moments = true};
+	struct sampler_spec spec = options.looks;
 
+	spec.pid = job->runs ? getpid() : (pid_t)options.pid;
+	spec.below_only = spec.wait = job->runs;
+	spec.states = spec.moments = true;
 	return sampler_start(&job->sampler, &spec, err);
 }
 
@@ -160,21 +155,6 @@ static void record(struct job *job)
 }
 
 /* ---- what came of it ---- */
-
-static json_t *spec_json(const struct job *job)
-{
-	json_t *spec = json_object();
-
-	json_object_set_new(spec, "what", json_string(job->what.p));
-	if (options.pid)
-		json_object_set_new(spec, "pid", json_integer(options.pid));
-	json_object_set_new(spec, "rate_hz", json_real(options.rate));
-	json_object_set_new(spec, "native", json_boolean(options.native));
-	json_object_set_new(spec, "pause", json_boolean(options.pause));
-	json_object_set_new(spec, "tasks", json_boolean(options.tasks));
-	json_object_set_new(spec, "alone", json_boolean(options.alone));
-	return spec;
-}
 
 static int write_html(struct job *job, const struct profile_report *r, int64_t id, struct err *err)
 {
@@ -247,7 +227,7 @@ static int conclude(struct job *job, struct err *err)
 {
 	struct profile_report r = {.what = job->what.p,
 		.profile = job->profile,
-		.view = profile_view_of(&options.view, -1, options.tasks),
+		.view = profile_view_of(&options.view, -1, options.looks.tasks),
 		.tables = true,
 		.exit_code = job->by_itself ? child_code(&job->child) : -1};
 	json_t *json, *spec;
@@ -257,7 +237,7 @@ static int conclude(struct job *job, struct err *err)
 	if (!job->profile->about.samples && !job->profile->about.rejected)
 		return nothing_seen(job, err);
 	json = stored_profile_json(&r, r.view.clock, str_text(&job->why));
-	spec = spec_json(job);
+	spec = stored_profile_spec(job->what.p, options.pid, &options.looks);
 	print(job, &r, json);
 	if (job->why.len && is_text())
 		cli_note("%s", job->why.p);

@@ -27,11 +27,10 @@ enum { RECENT = 4 };
 static struct top_options {
 	int64_t pid;
 	uint64_t duration_ns;
-	double rate;
+	struct sampler_spec looks; /* as they were asked for */
 	int clock;
-	bool native, pause, tasks, alone;
 	const char *output;
-} options = {.rate = 100, .clock = PROFILE_CLOCK_CPU};
+} options = {.looks = {.rate_hz = 100}, .clock = PROFILE_CLOCK_CPU};
 
 #define AT(field) offsetof(struct top_options, field)
 
@@ -42,19 +41,20 @@ static const struct opt TOP_OPTIONS[] = {
 		4194304, NULL},
 	{'d', "duration", OPT_DURATION, AT(duration_ns), NULL,
 		"end after this time (when q is pressed)", 1e6, 1e16, NULL},
-	{'r', "rate", OPT_REAL, AT(rate), "N", "looks a second (100)", 1, 20000, NULL},
+	{'r', "rate", OPT_REAL, AT(looks.rate_hz), "N", "looks a second (100)", 1, 20000, NULL},
 	{0, "clock", OPT_CHOICE, AT(clock), NULL,
 		"what counts first: time on a core, time that passed, time with the interpreter "
 		"lock (cpu)",
 		0, 0, CLOCKS},
-	{0, "native", OPT_FLAG, AT(native), NULL,
+	{0, "native", OPT_FLAG, AT(looks.native), NULL,
 		"machine code too: C functions between and below Python's, and programs that are "
 		"no Python; stops each thread for some tens of microseconds",
 		0, 0, NULL},
-	{0, "pause", OPT_FLAG, AT(pause), NULL, "stop each thread while it is read", 0, 0, NULL},
-	{0, "tasks", OPT_FLAG, AT(tasks), NULL, "asyncio tasks that wait, too", 0, 0, NULL},
-	{0, "alone", OPT_FLAG, AT(alone), NULL, "this process alone, not those that it starts", 0,
-		0, NULL},
+	{0, "pause", OPT_FLAG, AT(looks.pause), NULL, "stop each thread while it is read", 0, 0,
+		NULL},
+	{0, "tasks", OPT_FLAG, AT(looks.tasks), NULL, "asyncio tasks that wait, too", 0, 0, NULL},
+	{0, "alone", OPT_FLAG, AT(looks.alone), NULL,
+		"this process alone, not those that it starts", 0, 0, NULL},
 	{'o', "output", OPT_TEXT, AT(output), "FILE",
 		"what the command prints goes there (nowhere)", 0, 0, NULL},
 	{0}};
@@ -212,21 +212,6 @@ static void say(struct job *job, const char *format, ...)
 
 /* ---- into the store ---- */
 
-static json_t *spec_json(const struct job *job)
-{
-	json_t *spec = json_object();
-
-	json_object_set_new(spec, "what", json_string(job->what.p));
-	if (options.pid)
-		json_object_set_new(spec, "pid", json_integer(options.pid));
-	json_object_set_new(spec, "rate_hz", json_real(options.rate));
-	json_object_set_new(spec, "native", json_boolean(options.native));
-	json_object_set_new(spec, "pause", json_boolean(options.pause));
-	json_object_set_new(spec, "tasks", json_boolean(options.tasks));
-	json_object_set_new(spec, "alone", json_boolean(options.alone));
-	return spec;
-}
-
 /* As cli_keep() and stored_profile_keep() do, but what fails is said in the view, for stderr is
  * under it. */
 static int store_profile(struct job *job, const struct run *run, int64_t *id, struct err *err)
@@ -253,7 +238,8 @@ static void keep(struct job *job)
 {
 	struct profile_report r = {.what = job->what.p,
 		.profile = job->all,
-		.view = {.clock = (enum profile_clock)options.clock, .by_task = options.tasks},
+		.view = {.clock = (enum profile_clock)options.clock,
+			.by_task = options.looks.tasks},
 		.exit_code = -1};
 	struct err err = {0};
 	struct run run;
@@ -266,7 +252,7 @@ static void keep(struct job *job)
 	cli_describe_run(job->cli, &run, "profile", job->what.p);
 	run.status = RUN_DONE;
 	run.ended_ms = clock_wall_ms();
-	run.spec = spec_json(job);
+	run.spec = stored_profile_spec(job->what.p, options.pid, &options.looks);
 	run.result = stored_profile_json(&r, r.view.clock, "");
 	if (store_profile(job, &run, &id, &err)) {
 		say(job, "not kept: %s", err.text);
@@ -318,7 +304,7 @@ static enum top_wish turn(struct job *job)
 {
 	struct top_status status = {.what = job->what.p,
 		.seconds = job->seconds,
-		.rate_hz = options.rate,
+		.rate_hz = options.looks.rate_hz,
 		.own_cpu = job->own_cpu,
 		.samples = job->state.samples,
 		.rejected = job->state.rejected,
@@ -377,20 +363,16 @@ static int start_command(struct job *job, const struct opt_rest *rest, struct er
 
 static int start(struct job *job, const struct opt_rest *rest, struct err *err)
 {
-	struct sampler_spec spec = {.pid = job->runs ? getpid() : (pid_t)options.pid,
-		.below_only = job->runs,
-		.wait = job->runs,
-		.alone = options.alone && !job->runs,
-		.rate_hz = options.rate,
-		.native = options.native,
-		.pause = options.pause,
-		.tasks = options.tasks,
-		.states = true};
+	struct sampler_spec spec = options.looks;
 	struct top_spec screen = {.colour = job->cli->out.colour,
 		.unicode = job->cli->out.unicode,
 		.clock = (enum profile_clock)options.clock};
 	int rc = top_check(err);
 
+	spec.pid = job->runs ? getpid() : (pid_t)options.pid;
+	spec.below_only = spec.wait = job->runs;
+	spec.alone &= !job->runs;
+	spec.states = true;
 	if (!rc)
 		rc = sampler_start(&job->sampler, &spec, err);
 	if (!rc && job->runs)

@@ -155,6 +155,21 @@ static json_t *rows_json(const struct profile *p, enum profile_clock clock, bool
 	return list;
 }
 
+json_t *stored_profile_spec(const char *what, int64_t pid, const struct sampler_spec *looks)
+{
+	json_t *spec = json_object();
+
+	json_object_set_new(spec, "what", json_string(what));
+	if (pid)
+		json_object_set_new(spec, "pid", json_integer(pid));
+	json_object_set_new(spec, "rate_hz", json_real(looks->rate_hz));
+	json_object_set_new(spec, "native", json_boolean(looks->native));
+	json_object_set_new(spec, "pause", json_boolean(looks->pause));
+	json_object_set_new(spec, "tasks", json_boolean(looks->tasks));
+	json_object_set_new(spec, "alone", json_boolean(looks->alone));
+	return spec;
+}
+
 json_t *stored_profile_summary(const struct profile *p, enum profile_clock clock)
 {
 	json_t *o = json_object();

@@ -12,6 +12,7 @@
 #include "profile/profile.h"
 #include "profile/view.h"
 #include "report/report.h"
+#include "sampler/sampler.h"
 
 #define STORED_PROFILE "profile"
 
@@ -25,6 +26,10 @@ struct profile_view_options {
 extern const struct opt PROFILE_VIEW_OPTIONS[];
 struct view_options profile_view_of(
 	const struct profile_view_options *o, int clock_kept, bool tasks);
+
+/* What was asked for, as its run's specification: what is profiled, the pid where it is one (else
+ * 0), how it is looked at. */
+json_t *stored_profile_spec(const char *what, int64_t pid, const struct sampler_spec *looks);
 
 /* {"clock", "about", "functions", "lines"}: what took most, by that clock, with the times of all of
  * them. */
