@@ -8,13 +8,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cli/cli.h"
+#include "cli/run_name.h"
 #include "cli/stored_profile.h"
 #include "profile/diff.h"
 #include "profile/formats.h"
 
-enum { MOST_BYTES = 1 << 30, MOST_BACK = 1000000 };
+enum { MOST_BYTES = 1 << 30 };
 
 static struct compare_options {
 	struct cli_format_options format;
@@ -55,42 +55,6 @@ static void side_release(struct side *s)
 
 /* ---- which two ---- */
 
-/* "last" is 0, "last~2" is 2: so many runs before the newest. */
-static int parse_last(const char *which, int64_t *back, struct err *err)
-{
-	*back = 0;
-	if (!strcmp(which, "last"))
-		return 0;
-	return num_parse_int(which + strlen("last~"), 0, MOST_BACK, "last~", back, err);
-}
-
-static bool is_last(const char *which)
-{
-	return !strcmp(which, "last") || str_starts(which, "last~");
-}
-
-static int read_back(struct store *store, const char *which, struct run *out, struct err *err)
-{
-	struct run *runs = NULL;
-	size_t n = 0;
-	int64_t back;
-	int rc = parse_last(which, &back, err);
-
-	if (rc)
-		return rc;
-	rc = store_run_list(store, NULL, &runs, &n, err);
-	if (!rc && (size_t)back >= n)
-		rc = err_set(err, ERR_USAGE,
-			"there is no %s: the store has %zu run%s; `culprit runs` lists them", which,
-			n, n == 1 ? "" : "s");
-	if (!rc)
-		rc = store_run_read(store, runs[back].id, out, err);
-	for (size_t i = 0; i < n; i++)
-		run_release(&runs[i]);
-	free(runs);
-	return rc;
-}
-
 static int clock_of(const struct run *run)
 {
 	const char *word = json_text_at(run->result, "clock");
@@ -108,13 +72,9 @@ static int read_run(struct store *store, const char *which, struct side *out, st
 	int64_t id;
 	int rc;
 
-	if (is_last(which)) {
-		rc = read_back(store, which, &run, err);
-	} else {
-		rc = num_parse_int(which, 1, INT64_MAX, "RUN", &id, err);
-		if (!rc)
-			rc = store_run_read(store, id, &run, err);
-	}
+	rc = run_name_find(store, which, &id, err);
+	if (!rc)
+		rc = store_run_read(store, id, &run, err);
 	if (rc)
 		goto out;
 	if (stored_profile_read(store, run.id, STORED_PROFILE, &out->profile, err)) {
@@ -149,18 +109,12 @@ static int read_file(const char *path, struct side *out, struct err *err)
 	return rc;
 }
 
-/* A number, `last` and `last~N` are runs; anything else is a file. */
-static bool is_run(const char *which)
-{
-	return is_last(which) || (which[0] && !which[strspn(which, "0123456789")]);
-}
-
 static int read_side(const struct cli *cli, const char *which, struct side *out, struct err *err)
 {
 	struct store *store = NULL;
 	int rc;
 
-	if (!is_run(which)) {
+	if (!run_name_is(which)) {
 		if (strcmp(which, "-") && !file_exists(which))
 			return err_set(err, ERR_USAGE,
 				"'%s' is neither a run (a number, last, last~1) nor a file of "

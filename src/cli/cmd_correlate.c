@@ -550,7 +550,7 @@ const struct cmd cmd_correlate = {
 		 "(times and throughputs, layers), its change is split exactly. With --during it "
 		 "says what changed in an incident, what began first coming first. FILE is CSV, "
 		 "wide or long, or OpenMetrics (`-` reads standard input); RUN is a stored load or "
-		 "recording, by its number or `last`.",
+		 "recording, by its number, `last`, or `last~1`.",
 	.examples = EXAMPLES,
 	.sections = SECTIONS,
 	.max_rest = 1,

@@ -62,8 +62,8 @@ const struct cmd cmd_export = {
 	.about =
 		"Prints a stored run: with --csv its rows (a study's trials, a load's seconds, a "
 		"recording's samples, a ranking's factors), with --json everything that is known "
-		"of it, with --html its "
-		"report. RUN is its number, or `last`. A study's CSV is what `culprit rank` reads.",
+		"of it, with --html its report. RUN is its number, `last`, or `last~1` for the one "
+		"before the newest. A study's CSV is what `culprit rank` reads.",
 	.examples = (const char *const[]){"culprit export 7 --csv > trials.csv",
 		"the trials of study 7 as CSV", "culprit export last --json | jq .machine.cpu",
 		"a field of the newest run", NULL},

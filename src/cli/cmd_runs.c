@@ -6,8 +6,10 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "cli/cli.h"
+#include "cli/run_name.h"
 
 static struct runs_options {
 	struct cli_format_options format;
@@ -99,22 +101,25 @@ static void runs_csv(const struct run *runs, size_t n, struct str *out)
 
 static int remove_runs(struct store *store, struct err *err)
 {
+	size_t n = options.remove.n;
+	int64_t *ids = mem_alloc(n, sizeof(*ids));
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < options.remove.n; i++) {
+	/* all of them first: `last` is another one afterwards */
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = run_name_find(store, options.remove.items[i], &ids[i], err);
+	for (size_t i = 0; !rc && i < n; i++) {
 		struct run run;
-		int64_t id;
 
-		rc = num_parse_int(options.remove.items[i], 1, INT64_MAX, "--remove", &id, err);
-		if (!rc)
-			rc = store_run_read(store, id, &run, err);
+		rc = store_run_read(store, ids[i], &run, err);
 		if (!rc) {
 			run_release(&run);
-			rc = store_run_remove(store, id, err);
+			rc = store_run_remove(store, ids[i], err);
 		}
 		if (!rc)
-			cli_note("run %lld is removed", (long long)id);
+			cli_note("run %lld is removed", (long long)ids[i]);
 	}
+	free(ids);
 	return rc;
 }
 

@@ -55,8 +55,7 @@ const struct cmd cmd_show = {
 	.about = "Shows a stored run as it was printed when it ended: the ranking of a study, the "
 		 "summary of a load or a recording, the tree of a profile, which can be looked at "
 		 "in other ways, the tables of a correlation. RUN is its number as `culprit runs` "
-		 "lists it; "
-		 "without one, the "
+		 "lists it, `last`, or `last~1` for the one before the newest; without it, the "
 		 "newest run is shown.",
 	.examples = (const char *const[]){"culprit show 7", "show run 7",
 		"culprit show 7 --html r.html", "write its HTML report", NULL},

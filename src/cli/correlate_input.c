@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/run_name.h"
 #include "cli/stored.h"
 #include "correlate/series_csv.h"
 #include "correlate/sources.h"
@@ -232,12 +233,6 @@ static int read_run(
 	return rc;
 }
 
-static bool is_run(const char *name)
-{
-	return !strcmp(name, "last") ||
-	       (*name && strspn(name, "0123456789") == strlen(name) && !file_exists(name));
-}
-
 /* ---- cutting ---- */
 
 static size_t step_at(const struct series_set *s, double time_s)
@@ -303,9 +298,9 @@ int correlate_input_read(struct correlate_input *out, const struct cli *cli,
 	out->moments.zone = out->zone;
 	if (rc)
 		return rc;
-	rc = o->prometheus  ? read_prometheus(out, cli, o, target, target_series, err)
-	     : is_run(name) ? read_run(out, cli, name, err)
-			    : read_file(out, o, name, err);
+	rc = o->prometheus       ? read_prometheus(out, cli, o, target, target_series, err)
+	     : run_name_is(name) ? read_run(out, cli, name, err)
+				 : read_file(out, o, name, err);
 	if (rc)
 		return rc;
 	str_add(&out->source, str_text(&out->what));

@@ -29,7 +29,7 @@ struct correlate_input {
 };
 
 /*
- * Reads them: a file, standard input ("-"), a stored run (a number, "last"), a server. `target`:
+ * Reads them: a file, standard input ("-"), a stored run (cli/run_name.h), a server. `target`:
  * what is asked for; where it is an expression of a server, *target_series is its series, else
  * SIZE_MAX. Cut to --from and --to, with families.
  */

@@ -10,43 +10,23 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/profile_sources.h"
+#include "cli/run_name.h"
 #include "cli/stored_correlate.h"
 #include "cli/stored_load.h"
 #include "cli/stored_recording.h"
 #include "study/study.h"
 
-static int find_run(struct store *store, const char *which, struct run *out, struct err *err)
-{
-	struct run *runs;
-	size_t n;
-	int64_t id;
-	int rc;
-
-	if (strcmp(which, "last")) {
-		rc = num_parse_int(which, 1, INT64_MAX, "RUN", &id, err);
-		return rc ? rc : store_run_read(store, id, out, err);
-	}
-	rc = store_run_list(store, NULL, &runs, &n, err);
-	if (!rc && !n)
-		rc = err_set(err, ERR_USAGE, "the store has no runs yet");
-	if (!rc) {
-		*out = runs[0];
-		runs[0] = (struct run){0};
-	}
-	for (size_t i = 0; i < n; i++)
-		run_release(&runs[i]);
-	free(runs);
-	return rc;
-}
-
 int stored_read(const struct cli *cli, const char *which, struct stored *out, struct err *err)
 {
+	int64_t id;
 	int rc;
 
 	*out = (struct stored){0};
 	rc = cli_open_store(cli, &out->store, err);
 	if (!rc)
-		rc = find_run(out->store, which, &out->run, err);
+		rc = run_name_find(out->store, which, &id, err);
+	if (!rc)
+		rc = store_run_read(out->store, id, &out->run, err);
 	if (!rc)
 		rc = store_trial_list(out->store, out->run.id, &out->trials, &out->n_trials, err);
 	return rc;

@@ -15,8 +15,7 @@ struct stored {
 	size_t n_trials;
 };
 
-/* Opens the store and reads the run: its number, or "last" for the newest one. Release in any case.
- */
+/* Opens the store and reads the run of that name (cli/run_name.h). Release in any case. */
 int stored_read(const struct cli *cli, const char *which, struct stored *out, struct err *err);
 void stored_release(struct stored *s);
 void stored_trials_free(struct stored *s); /* the trials alone */

@@ -390,6 +390,29 @@ int store_run_find(struct store *s, const char *key, int64_t *id, struct err *er
 	return rc;
 }
 
+int store_run_newest(struct store *s, int64_t before, int64_t *id, size_t *n, struct err *err)
+{
+	sqlite3_stmt *q;
+	int rc = store_prepare(s,
+		"SELECT (SELECT id FROM run ORDER BY id DESC LIMIT 1 OFFSET ?), "
+		"(SELECT count(*) FROM run)",
+		&q, "looking for a run", err);
+
+	*id = 0;
+	*n = 0;
+	if (rc)
+		return rc;
+	sqlite3_bind_int64(q, 1, before);
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		*id = sqlite3_column_int64(q, 0); /* NULL is 0 */
+		*n = (size_t)sqlite3_column_int64(q, 1);
+	} else {
+		rc = store_error(s, "looking for a run", err);
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
 int store_run_list(struct store *s, const char *kind, struct run **out, size_t *n, struct err *err)
 {
 	sqlite3_stmt *q;

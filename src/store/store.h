@@ -61,6 +61,9 @@ int store_run_end(
 int store_run_read(struct store *s, int64_t id, struct run *out, struct err *err);
 /* The newest run with this key that is not done; id 0 when there is none. */
 int store_run_find(struct store *s, const char *key, int64_t *id, struct err *err);
+/* The number of the newest run, or of the one so many before it (0: there are not so many), and how
+ * many runs there are. */
+int store_run_newest(struct store *s, int64_t before, int64_t *id, size_t *n, struct err *err);
 /* Newest first; kind NULL: all. An array of *n, freed with run_release on each and free(). */
 int store_run_list(struct store *s, const char *kind, struct run **out, size_t *n, struct err *err);
 int store_run_remove(struct store *s, int64_t id, struct err *err);

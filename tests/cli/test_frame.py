@@ -1,5 +1,6 @@
 """The frame of all commands: help, usage errors and exit codes, manual pages, completion, the store's
 own errors as a person meets them."""
+import json
 import os
 import pathlib
 import shutil
@@ -65,7 +66,10 @@ class Frame(harness.Case):
             (["load", "http://x/", "-c", "0"], "-c: 0 is out of range"),
             (["load", "http://x/", "-d", "5 parsecs"], "is not a duration such as"),
             (["load", "http://x/", "-c"], "-c needs"),
-            (["show", "x"], "RUN: 'x' is not a whole number"),
+            (["show", "x"], "'x' names no run: a number does, last, and last~1 for the one before it"),
+            (["show", "0"], "RUN: 0 is out of range"),
+            (["export", "last~x", "--json"], "last~: 'x' is not a whole number"),
+            (["runs", "--remove", "last~1"], "the store has no runs yet"),
             (["show", "99"], "has no run 99; `culprit runs` lists"),
             (["show"], "the store has no runs yet"),
             (["export", "1"], "say which form"),
@@ -76,6 +80,27 @@ class Frame(harness.Case):
             self.assertIn(text, done.stderr)
             self.assertEqual(done.stdout, "")
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_names_of_runs(self):
+        """All commands know a run by the same names, and a file of such a name with its folder."""
+        for code in range(4):
+            self.run_culprit("watch", "--no-live", "--", "sh", "-c", f"sleep .06; exit {code}", code=code)
+        for name, run in (("last", 4), ("last~0", 4), ("last~1", 3), ("last~3", 1), ("2", 2)):
+            self.assertIn(f"exit {run - 1}", self.run_culprit("show", name).stdout)
+            whole = json.loads(self.run_culprit("export", name, "--json").stdout)
+            self.assertEqual(whole["run"], run)
+            done = self.run_culprit("correlate", name, "--target", "no such series", code=2)
+            self.assertIn("no such series", done.stderr)
+        for args in (["show"], ["export", "--json"], ["correlate", "-t", "x"], ["compare", "last~4"],
+                     ["runs", "--remove"]):
+            done = self.run_culprit(*args, "last~4", code=2)
+            self.assertIn("there is no last~4: the store has 4 runs; `culprit runs` lists them", done.stderr)
+        self.write("2", "time,a\n1,2\n2,3\n")
+        done = self.run_culprit("correlate", "./2", "-t", "b", code=2)
+        self.assertIn("'b'", done.stderr)
+        done = self.run_culprit("runs", "--remove", "last", "--remove", "last~1")  # both as they are now
+        self.assertEqual(done.stderr, "culprit: run 4 is removed\nculprit: run 3 is removed\n")
+        self.assertEqual(self.run_culprit("runs", "--csv").stdout.count("recording"), 2)
 
     def test_runs_of_an_empty_store(self):
         done = self.run_culprit("runs")

@@ -117,6 +117,32 @@ START_TEST(keeps_runs_and_trials)
 }
 END_TEST
 
+START_TEST(counts_from_the_newest)
+{
+	struct store *s = fresh();
+	struct err err = {0};
+	int64_t id, first, second;
+	size_t n;
+
+	ck_assert_int_eq(store_run_newest(s, 0, &id, &n, &err), 0);
+	ck_assert_int_eq(id, 0);
+	ck_assert_uint_eq(n, 0);
+	first = add_run(s, "a");
+	second = add_run(s, "b");
+	for (int64_t before = 0; before < 3; before++) {
+		const int64_t ids[] = {second, first, 0};
+
+		ck_assert_int_eq(store_run_newest(s, before, &id, &n, &err), 0);
+		ck_assert_int_eq(id, ids[before]);
+		ck_assert_uint_eq(n, 2);
+	}
+	ck_assert_int_eq(store_run_newest(s, INT64_MAX, &id, &n, &err), 0);
+	ck_assert_int_eq(id, 0);
+	store_close(s);
+	clean();
+}
+END_TEST
+
 START_TEST(keeps_blobs)
 {
 	struct store *s = fresh();
@@ -254,5 +280,5 @@ START_TEST(survives_kill)
 }
 END_TEST
 
-UNIT_MAIN("store", keeps_runs_and_trials, keeps_blobs, refuses_what_is_not_its_own,
-	one_measures_at_a_time, survives_kill)
+UNIT_MAIN("store", keeps_runs_and_trials, keeps_blobs, counts_from_the_newest,
+	refuses_what_is_not_its_own, one_measures_at_a_time, survives_kill)
