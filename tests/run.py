@@ -202,7 +202,7 @@ def main():
         run_this_file(args.file, count)
         return finish(count)
     top = HERE.parent
-    os.environ.setdefault("CK_DEFAULT_TIMEOUT", "120")
+    os.environ.setdefault("CK_DEFAULT_TIMEOUT", "400")
 
     def wanted(name):
         return not args.names or any(n in name for n in args.names)

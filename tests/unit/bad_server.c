@@ -58,7 +58,8 @@ static void wait_for_end(struct client *c)
 		;
 }
 
-#define OK "HTTP/1.1 200 OK\r\n"
+#define OK       "HTTP/1.1 200 OK\r\n"
+#define FIELDS_5 "A: 34567\r\nB: 34567\r\nC: 34567\r\nD: 34567\r\nE: 34567\r\n"
 
 static bool answer_ok(struct client *c)
 {
@@ -221,8 +222,8 @@ static bool answer_long_head(struct client *c)
 {
 	bool going = say(c, OK);
 
-	for (int i = 0; going && i < 70000 / 10; i++)
-		going = say(c, "A: 34567\r\n");
+	for (int i = 0; going && i < 70000 / 100; i++)
+		going = say(c, FIELDS_5 FIELDS_5);
 	wait_for_end(c);
 	return false;
 }

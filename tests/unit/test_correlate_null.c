@@ -114,7 +114,6 @@ int main(void)
 	Suite *suite = suite_create("correlate_null");
 	TCase *tc = tcase_create("correlate_null");
 
-	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, no_phantoms, 0, N_WORLDS);
 	tcase_add_test(tc, what_is_there_is_found);
 	tcase_add_test(tc, intervals_cover);

@@ -273,7 +273,6 @@ int main(void)
 
 	if (!mkdtemp(folder) || chdir(folder))
 		return 1;
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, rows_are_read);
 	tcase_add_loop_test(tc, bad_files_are_refused, 0, COUNT(BAD));
 	tcase_add_test(tc, odd_files_are_refused);

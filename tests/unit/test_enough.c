@@ -202,7 +202,6 @@ int main(void)
 	Suite *suite = suite_create("enough");
 	TCase *tc = tcase_create("enough");
 
-	tcase_set_timeout(tc, 60);
 	for (size_t i = 0; i < sizeof(TESTS) / sizeof(TESTS[0]); i++)
 		tcase_add_test(tc, TESTS[i]);
 	suite_add_tcase(suite, tc);

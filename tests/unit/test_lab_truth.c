@@ -188,7 +188,8 @@ static double lognormal(double ns)
 	return .5 * erfc(-log(ns / 20e6) / .5 / M_SQRT2);
 }
 
-/* Kolmogorov and Smirnov at 1e-4, with a fixed seed; lateness of .4 ms would shift it by .016. */
+/* Kolmogorov and Smirnov at 1e-4, with a fixed seed; a busy machine may be late by 2 ms, which
+ * would shift it by .08. */
 START_TEST(lognormal_is_lognormal)
 {
 	enum { ROUNDS = 12, N = ROUNDS * CROWD };
@@ -201,7 +202,7 @@ START_TEST(lognormal_is_lognormal)
 	ask(lab.port, "/lognormal?median=0.02&sigma=0.5", ROUNDS);
 	h = route_times(lab.port, "/lognormal");
 	ck_assert_uint_eq(h.n, N);
-	ck_assert_double_lt(distance(&h, lognormal, 0), 2.23 / sqrt(N));
+	ck_assert_double_lt(distance(&h, lognormal, 2e6), 2.23 / sqrt(N));
 	hist_release(&h);
 	ck_assert_int_eq(lab_end(&lab, SIGTERM), 0);
 }

@@ -469,7 +469,6 @@ int main(void)
 	Suite *suite = suite_create("load_loops");
 	TCase *tc = tcase_create("load_loops");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_rate_is_kept, 0, 3);
 	tcase_add_loop_test(tc, pipelined_requests_are_counted, 0, 2);
 	tcase_add_loop_test(tc, pipelined_requests_fail_together, 0, 4);

@@ -517,8 +517,9 @@ START_TEST(every_tick_is_accounted_for)
 	clock_sleep_ns(500 * NS_PER_MS);
 	recorder_stop(recorder, &rec);
 	ticks = floor(rec.time_s[rec.n - 1] / rec.interval_s);
-	/* one more for time 0, one for the last sample, which is off the grid */
-	ck_assert_double_eq_tol((double)rec.n + (double)rec.missed, ticks + 2, 1);
+	/* one more for time 0, one for the last sample, which is off the grid, or falls upon
+	 * a tick that is late */
+	ck_assert_double_eq_tol((double)rec.n + (double)rec.missed, ticks + 2, 1.5);
 	ck_assert_double_gt(rec.own_cpu_s, 0);
 	recording_release(&rec);
 	kill(pid, SIGKILL);

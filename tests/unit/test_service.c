@@ -559,7 +559,6 @@ int main(int argc, char **argv)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_set_timeout(tc, 60);
 	for (int i = 0; tests[i]; i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(suite, tc);

@@ -754,7 +754,6 @@ int main(void)
 
 	if (!mkdtemp(folder) || chdir(folder))
 		return 1;
-	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	for (int i = 0; i < COUNT(once); i++)
 		tcase_add_test(tc, once[i]);
