@@ -151,6 +151,7 @@ const char *elf_file_bytes(struct elf_file *f, const char *name, size_t *size)
 
 bool elf_file_bias(struct elf_file *f, uint64_t start, uint64_t offset, uint64_t *bias)
 {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	size_t n;
 	GElf_Phdr ph;
 
@@ -158,9 +159,9 @@ bool elf_file_bias(struct elf_file *f, uint64_t start, uint64_t offset, uint64_t
 		return false;
 	for (size_t i = 0; i < n && gelf_getphdr(f->elf, (int)i, &ph); i++) {
 		/* What is mapped starts and ends at pages, what the header says need not. */
-		uint64_t page = ph.p_offset & ~UINT64_C(4095);
+		uint64_t first = ph.p_offset & ~(page - 1);
 
-		if (ph.p_type != PT_LOAD || offset < page || offset >= ph.p_offset + ph.p_filesz)
+		if (ph.p_type != PT_LOAD || offset < first || offset >= ph.p_offset + ph.p_filesz)
 			continue;
 		*bias = start - (ph.p_vaddr - ph.p_offset + offset);
 		return true;

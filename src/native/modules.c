@@ -11,13 +11,14 @@
 #include "native/native_internal.h"
 #include "native/remote.h"
 
-enum { VDSO_MAX_BYTES = 1 << 20, PAGE = 4096 };
+enum { VDSO_MAX_BYTES = 1 << 20 };
 
 /* ---- one ---- */
 
 /* What the mapping adds to the file's addresses; false: none of its code is loaded so. */
 static bool find_bias(struct code_file *f, const struct map *map, uint64_t *bias)
 {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	size_t count = 0;
 
 	elf_getphdrnum(f->elf, &count);
@@ -28,7 +29,7 @@ static bool find_bias(struct code_file *f, const struct map *map, uint64_t *bias
 		if (!gelf_getphdr(f->elf, (int)i, &ph) || ph.p_type != PT_LOAD ||
 			!(ph.p_flags & PF_X))
 			continue;
-		begin = ph.p_offset & ~(uint64_t)(PAGE - 1);
+		begin = ph.p_offset & ~(page - 1);
 		if (map->offset < begin || map->offset >= ph.p_offset + ph.p_filesz)
 			continue;
 		*bias = map->start - map->offset + ph.p_offset - ph.p_vaddr;

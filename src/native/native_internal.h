@@ -246,6 +246,9 @@ enum step row_step(
 	const struct row *row, struct registers *r, uint64_t *frame, read_word *read, void *arg);
 bool row_is_signal(const struct row *row);
 
+/* unwind.c: is it the kernel's code that a signal handler returns to? */
+bool handler_returns_to(struct native *n, uint64_t pc);
+
 /* symbols.c */
 void symbols_release(struct native *n);
 void symbols_clear(struct native *n);

@@ -171,14 +171,12 @@ static void name_it(struct native *n, uint64_t *key, struct native_symbol *s)
 	uint64_t pc = *key;
 	const struct map *map;
 	struct module *m = module_find(n, pc, &map);
-	const struct row *row;
 	char text[32];
 
 	*s = (struct native_symbol){.function = "", .module = "", .file = ""};
 	if (m && m->file) {
 		name_of_file(n, m, pc, s);
-		row = row_find(n, pc);
-		if (row && row_is_signal(row))
+		if (handler_returns_to(n, pc))
 			s->function = "<signal handler called>";
 		return;
 	}

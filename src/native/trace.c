@@ -34,9 +34,9 @@ enum {
 
 /* ---- registers ---- */
 
-#if defined(__x86_64__)
-
 typedef struct user_regs_struct raw_registers;
+
+#if defined(__x86_64__)
 
 static void take_registers(const raw_registers *raw, struct registers *r)
 {
@@ -90,8 +90,6 @@ static bool mend_interrupted(pid_t tid, const raw_registers *raw)
 }
 
 #else
-
-typedef struct user_pt_regs raw_registers;
 
 static void take_registers(const raw_registers *raw, struct registers *r)
 {

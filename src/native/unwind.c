@@ -4,8 +4,11 @@
  * address that has a call before it. Anything that does not fit ends the stack there, with *cut:
  * part of a stack is true, a guess is not.
  */
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -86,6 +89,19 @@ static uint64_t plain_pc(uint64_t pc)
 	return pc;
 }
 
+/* There are rules for it. */
+static bool is_sigreturn(struct native *n, uint64_t pc)
+{
+	(void)n, (void)pc;
+	return false;
+}
+
+static enum step step_out_of_handler(struct native *n, struct registers *r, uint64_t *frame)
+{
+	(void)n, (void)r, (void)frame;
+	return STEP_FAILED;
+}
+
 #else
 
 static bool is_trampoline(struct native *n, uint64_t pc)
@@ -113,6 +129,40 @@ static bool follows_call(struct native *n, uint64_t pc)
 static uint64_t plain_pc(uint64_t pc)
 {
 	return pc & ((UINT64_C(1) << 48) - 1);
+}
+
+/* What a signal handler returns to. The kernel gives no rules for it (its comment in
+ * arch/arm64/kernel/vdso/sigreturn.S says why), and its frame pointer would lead past the function
+ * that was interrupted; it is known by its code: mov x8, #139; svc #0. */
+static bool is_sigreturn(struct native *n, uint64_t pc)
+{
+	static const uint32_t CODE[] = {0xd2801168, 0xd4000001};
+	uint32_t code[2];
+
+	return remote_read(n->pid, pc, code, sizeof(code)) && !memcmp(code, CODE, sizeof(CODE));
+}
+
+/* Above the stack pointer: struct rt_sigframe, a siginfo and a ucontext. */
+static enum step step_out_of_handler(struct native *n, struct registers *r, uint64_t *frame)
+{
+	uint64_t at = r->value[REG_SP] + sizeof(siginfo_t) + offsetof(ucontext_t, uc_mcontext);
+	struct registers before = {0};
+
+	if (!register_known(r, REG_SP))
+		return STEP_UNKNOWN;
+	for (unsigned i = 0; i < 31; i++) {
+		uint64_t value;
+
+		if (!read_copied(n, at + offsetof(mcontext_t, regs) + 8 * i, &value))
+			return STEP_FAILED;
+		register_set(&before, i, value);
+	}
+	if (!read_copied(n, at + offsetof(mcontext_t, sp), frame) ||
+		!read_copied(n, at + offsetof(mcontext_t, pc), &before.pc))
+		return STEP_FAILED;
+	register_set(&before, REG_SP, *frame);
+	*r = before;
+	return STEP_DONE;
 }
 
 #endif
@@ -148,16 +198,33 @@ struct walk {
 	bool cut, unknown;
 };
 
+/* At the very end of a handler, or about to call the kernel. */
+static bool returned_from_handler(struct native *n, uint64_t pc, bool exact)
+{
+	return is_sigreturn(n, pc) || (exact && is_sigreturn(n, pc - 4));
+}
+
+bool handler_returns_to(struct native *n, uint64_t pc)
+{
+	const struct row *row = row_find(n, pc);
+
+	return row ? row_is_signal(row) : is_sigreturn(n, pc + 1);
+}
+
 /* One frame outwards; false: that was the last. */
 static bool go_out(
 	struct native *n, struct walk *w, struct registers *r, uint64_t *last, bool *exact)
 {
 	uint64_t lookup = *exact ? r->pc : r->pc - 1, frame = 0, sp = r->value[REG_SP];
+	bool leaf = *exact; /* it called nobody: it is the first, or a signal came */
 	const struct row *row = row_find(n, lookup);
-	bool signal = row && row_is_signal(row);
+	bool made = !row && returned_from_handler(n, r->pc, *exact);
+	bool signal = made || (row && row_is_signal(row));
 	enum step s;
 
-	if (row)
+	if (made)
+		s = step_out_of_handler(n, r, &frame);
+	else if (row)
 		s = row_step(row, r, &frame, read_copied, n);
 	else if (!*exact && is_trampoline(n, r->pc))
 		s = step_out_of_trampoline(n, r, &frame);
@@ -172,7 +239,7 @@ static bool go_out(
 		return false;
 	/* A frame lies above the one that it called; a leaf on aarch64 may have none. A signal
 	 * handler's may be on a stack of its own, and then the copy ends with it. */
-	if (s != STEP_DONE || (frame <= *last && !(w->n == 1 && frame == sp) && !signal) ||
+	if (s != STEP_DONE || (frame <= *last && !(leaf && frame == sp) && !signal) ||
 		!is_code(n, signal ? r->pc : r->pc - 1)) {
 		w->cut = true;
 		w->unknown = s == STEP_UNKNOWN;
