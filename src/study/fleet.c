@@ -100,7 +100,7 @@ static int start_balancer(
 	str_addf(&listen, strchr(url.host, ':') ? "[%s]:%s" : "%s:%s", url.host, url.port);
 	relay.listen = listen.p;
 	for (size_t i = 0; i < f->n; i++) {
-		snprintf(addresses[i], sizeof(addresses[i]), "127.0.0.1:%s", ports[i]);
+		snprintf(addresses[i], sizeof(addresses[i]), "127.0.0.1:%.15s", ports[i]);
 		upstreams[i] = addresses[i];
 	}
 	rc = relay_start(&f->balancer, &relay, err);

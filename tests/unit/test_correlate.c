@@ -35,7 +35,7 @@ static struct series_set empty_set(size_t n, size_t n_times)
 		.memory = mem_zalloc(n * n_times, sizeof(double))};
 
 	for (size_t i = 0; i < n; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "%zu", i);
 		s.items[i] = (struct series){.name = mem_strdup(name),

@@ -477,7 +477,7 @@ static json_t *random_json(struct rng *rng, int depth, size_t *events)
 	default:
 		j = json_object();
 		for (size_t i = 0; i < n; i++) {
-			char key[8];
+			char key[24];
 
 			snprintf(key, sizeof(key), "k%zu", i);
 			json_object_set_new(j, key, random_json(rng, depth + 1, events));

@@ -65,7 +65,7 @@ static void table_init(struct tune_result *r, size_t n)
 	r->factors[0].levels = mem_zalloc(n + 1, sizeof(char *));
 	for (size_t i = 0; i < n; i++) {
 		double u = ((double)i + .5) / (double)n;
-		char text[16], *values[1] = {text};
+		char text[24], *values[1] = {text};
 
 		snprintf(text, sizeof(text), "%zu", i);
 		tune_add(r, values, &u);
