@@ -196,7 +196,7 @@ int recorder_start(struct recorder **out, const struct recorder_spec *spec, stru
 	r->rows.interval_s = (double)spec->interval_ns / 1e9;
 	r->ticks_per_deep = (RECORDER_DEEP_NS + spec->interval_ns / 2) / spec->interval_ns;
 	r->ticks_per_deep = r->ticks_per_deep ? r->ticks_per_deep : 1;
-	r->tree.last = (struct kept){-1};
+	r->tree.arrivals.fd = -1;
 	recorder_machine_init(&r->machine, spec->root);
 	for (size_t s = 0; s < RECORD_N_SERIES; s++)
 		r->base[s] = r->latest[s] = NAN;
@@ -240,7 +240,7 @@ void recorder_stop(struct recorder *r, struct recording *out)
 	pthread_mutex_destroy(&r->lock);
 	*out = r->rows;
 	out->denied = r->tree.reader.denied;
-	out->short_lived = r->tree.short_lived;
+	out->short_lived = r->tree.arrivals.short_lived;
 	out->ended = atomic_load(&r->ended);
 	/* known of some processes only is not known */
 	for (size_t s = 0; s < RECORD_N_SERIES; s++)

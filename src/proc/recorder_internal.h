@@ -16,13 +16,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "proc/arrivals.h"
 #include "proc/recorder.h"
 
 enum {
 	RECORDER_PROCESSES = 65536, /* in a tree; those beyond are not looked at */
 	RECORDER_THREADS = 65536,   /* of one process */
 	RECORDER_TEXT = 4096,       /* of a file that is read as a whole */
-	RECORDER_MISSING = 512,     /* numbers that are asked for again */
 	RECORDER_STATS = 16,        /* processes of which stat is read in a tick */
 	RECORDER_DEAR = 16,         /* of which the dear files are read in a deep tick */
 	RECORDER_SWITCHES = 32      /* threads of which status is read in a deep tick */
@@ -95,23 +95,13 @@ struct recorder_tree {
 	bool exclude_root, self; /* self: the root is this process */
 	struct member **items;   /* by pid */
 	size_t n, cap;
-	struct kept last; /* tells last_pid */
-	bool no_last_pid; /* not by its own file */
-	pid_t last_pid;
-	uint64_t next_scan_ns;
-	/* Numbers that are given out while nobody has them: gone, or not quite there yet. */
-	struct missing {
-		pid_t pid;
-		int asked;
-	} missing[RECORDER_MISSING];
-	size_t n_missing;
+	struct arrivals arrivals;
 	size_t stat_turn, dear_turn; /* whose turn it is */
 	double self_kids[N_COUNTS];  /* of this process's ended children when it began */
 	double ended[N_COUNTS];      /* of ended members whose counts nobody inherited */
 	double sum[N_COUNTS];        /* now, never less than before */
-	uint64_t short_lived;
-	bool begun; /* the root was taken in */
-	bool seen;  /* there was something below it, or it itself where it counts */
+	bool begun;                  /* the root was taken in */
+	bool seen; /* there was something below it, or it itself where it counts */
 	size_t alive, threads;
 };
 

@@ -1,22 +1,12 @@
 /*
- * Which processes belong to the tree, and what they used.
- *
- * Finding new ones is cheap because the kernel hands numbers out in order and tells the last one
- * (in 1 µs), so while it stands still nothing began, and when it moved only the numbers
- * between are asked for (0.3 µs each). A scan of all of /proc is made at the start, when the
- * numbers began anew, and every ten seconds.
+ * Which processes belong to the tree (proc/arrivals.h finds the new ones), and what they used.
  *
  * What an ended process used is counted by its parent, once it was waited for: the kernel's count
  * (cutime) has the children that nobody saw, but in ticks of 10 ms; what was seen of a child before
  * it ended is exact, but not whole. Both are lower bounds, so the larger one is taken. A process
  * whose parent is outside the tree is kept as it was seen last.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,13 +16,7 @@
 #include "base/mem.h"
 #include "proc/recorder_internal.h"
 
-#define SCAN_EVERY_NS (10 * NS_PER_S)
-
-enum {
-	ASK_AGAIN = 3,   /* ticks in which a missing one is asked for */
-	ASK_MOST = 2000, /* numbers that are asked for one by one; beyond, /proc is listed */
-	FDS_SPARED = 256 /* descriptors that are left to the rest of the program */
-};
+enum { FDS_SPARED = 256 }; /* descriptors that are left to the rest of the program */
 
 /* ---- the list, by pid ---- */
 
@@ -84,14 +68,17 @@ static bool belongs(const struct recorder_tree *t, const struct member *m)
 	return find(t, m->parent) || find(t, m->group) || find(t, m->session);
 }
 
-/* Looks at a process that is not in the list; true where it was taken in. */
-static bool consider(struct recorder_tree *t, pid_t pid)
+/* What it is to the tree; where it belongs to it, it is taken in. */
+static enum arrival consider(void *owner, pid_t pid)
 {
+	struct recorder_tree *t = owner;
 	struct member *m;
 	uint64_t ns;
 
+	if (find(t, pid))
+		return ARRIVAL_KNOWN;
 	if (t->n >= RECORDER_PROCESSES || !member_clock(pid, &ns))
-		return false;
+		return ARRIVAL_LEFT;
 	m = mem_zalloc(1, sizeof(*m));
 	*m = (struct member){.pid = pid,
 		.stat = {-1},
@@ -103,106 +90,14 @@ static bool consider(struct recorder_tree *t, pid_t pid)
 		.pss_bytes = NAN};
 	if (!member_read_stat(&t->reader, m) || !belongs(t, m)) {
 		member_free(&t->reader, m);
-		return false;
+		return ARRIVAL_LEFT;
 	}
 	m->own[COUNT_CPU] = fmax(m->own[COUNT_CPU], (double)m->clock_ns / 1e9);
 	memcpy(m->kids_known, m->kids_read, sizeof(m->kids_known));
 	m->stale = true;
 	insert(t, m);
 	t->seen |= pid != t->root || !t->exclude_root;
-	return true;
-}
-
-/* All of /proc, until a round finds nothing new. */
-static void scan(struct recorder_tree *t)
-{
-	struct dirent *entry;
-	bool again = true;
-	DIR *folder;
-
-	while (again) {
-		again = false;
-		folder = opendir("/proc");
-		while (folder && (entry = readdir(folder))) {
-			pid_t pid;
-
-			if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
-				continue;
-			pid = (pid_t)strtol(entry->d_name, NULL, 10);
-			if (!find(t, pid))
-				again |= consider(t, pid);
-		}
-		if (folder)
-			closedir(folder);
-	}
-}
-
-/* The number that was given out last; 0: not told. */
-static pid_t last_pid(struct recorder_tree *t)
-{
-	static const char NS_LAST_PID[] = "/proc/sys/kernel/ns_last_pid";
-	static const char LOADAVG[] = "/proc/loadavg"; /* "0.20 0.18 0.12 1/80 11206" */
-	size_t *fds = &t->reader.fds_left;
-	char text[128];
-	const char *p;
-
-	/* the first one needs CONFIG_CHECKPOINT_RESTORE; the second one may be made up by lxcfs */
-	if (!t->no_last_pid && kept_read(&t->last, NS_LAST_PID, fds, text, sizeof(text)) > 0) {
-		p = text;
-		return (pid_t)scan_count(&p);
-	}
-	t->no_last_pid = true;
-	if (kept_read(&t->last, LOADAVG, fds, text, sizeof(text)) <= 0)
-		return 0;
-	p = strrchr(text, ' ');
-	return p ? (pid_t)scan_count(&p) : 0;
-}
-
-/* A thread's number has no process clock, but takes a signal. */
-static bool is_missing(pid_t pid)
-{
-	return kill(pid, 0) && errno == ESRCH;
-}
-
-/* The kernel gives a number out a little before a process has it, and may be interrupted there. */
-static void ask_again(struct recorder_tree *t)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < t->n_missing; i++) {
-		struct missing m = t->missing[i];
-
-		if (find(t, m.pid) || consider(t, m.pid) || !is_missing(m.pid))
-			continue;
-		if (++m.asked < ASK_AGAIN)
-			t->missing[kept++] = m;
-		else
-			t->short_lived++;
-	}
-	t->n_missing = kept;
-}
-
-static void discover(struct recorder_tree *t, uint64_t now_ns)
-{
-	pid_t last = last_pid(t), before = t->last_pid;
-
-	ask_again(t);
-	t->last_pid = last;
-	if (last == before && now_ns < t->next_scan_ns)
-		return;
-	t->reader.deep_moves = true;
-	if (last < before || last - before > ASK_MOST || now_ns >= t->next_scan_ns) {
-		t->next_scan_ns = now_ns + SCAN_EVERY_NS;
-		scan(t);
-	}
-	for (pid_t pid = before + 1; last - before <= ASK_MOST && pid <= last; pid++) {
-		if (find(t, pid) || consider(t, pid) || !is_missing(pid))
-			continue;
-		if (t->n_missing < RECORDER_MISSING)
-			t->missing[t->n_missing++] = (struct missing){pid, 1};
-		else
-			t->short_lived++;
-	}
+	return ARRIVAL_TAKEN;
 }
 
 /* ---- counts of those that ended ---- */
@@ -375,7 +270,7 @@ void recorder_tree_read(struct recorder_tree *t, uint64_t now_ns, enum recorder_
 	 * the other way round it would count twice. */
 	if (t->self)
 		read_self_kids(self_kids);
-	discover(t, now_ns);
+	t->reader.deep_moves |= arrivals_look(&t->arrivals, now_ns, consider, t);
 	read_stats(t, whole ? SIZE_MAX : RECORDER_STATS);
 	bury_gone(t);
 	t->reader.switches_left = whole ? SIZE_MAX : RECORDER_SWITCHES;
@@ -437,7 +332,7 @@ int recorder_tree_init(struct recorder_tree *t, const struct recorder_spec *spec
 		.exclude_root = spec->exclude_root,
 		.own = getpid(),
 		.self = spec->root == getpid(),
-		.last = {-1}};
+		.arrivals = {.fd = -1}};
 	t->reader = (struct recorder_reader){.pss = spec->pss,
 		.tick_s = 1 / (double)sysconf(_SC_CLK_TCK),
 		.page_bytes = (double)sysconf(_SC_PAGESIZE)};
@@ -450,14 +345,13 @@ int recorder_tree_init(struct recorder_tree *t, const struct recorder_spec *spec
 	if (t->self)
 		read_self_kids(t->self_kids);
 	/* before the first look at /proc, so that what begins meanwhile is asked for afterwards */
-	t->last_pid = last_pid(t);
-	if (!t->self && !consider(t, t->root))
+	arrivals_init(&t->arrivals);
+	if (!t->self && consider(t, t->root) != ARRIVAL_TAKEN)
 		return err_set(err, ERR_USAGE,
 			"there is no process with pid %d; `ps` lists those that there are",
 			(int)t->root);
 	t->begun = true;
-	scan(t);
-	t->next_scan_ns = clock_now_ns() + SCAN_EVERY_NS;
+	arrivals_look(&t->arrivals, clock_now_ns(), consider, t);
 	t->reader.deep_moves = true;
 	return 0;
 }
@@ -467,6 +361,6 @@ void recorder_tree_release(struct recorder_tree *t)
 	for (size_t i = 0; i < t->n; i++)
 		member_free(&t->reader, t->items[i]);
 	free(t->items);
-	kept_close(&t->last, &t->reader.fds_left);
-	*t = (struct recorder_tree){.last = {-1}};
+	arrivals_release(&t->arrivals);
+	*t = (struct recorder_tree){.arrivals = {.fd = -1}};
 }

@@ -42,9 +42,9 @@ static double precise_cpu_s(pid_t pid, double ticks_s)
 bool process_read(pid_t pid, struct process *out)
 {
 	/* fields after the name, counted as proc(5) does */
-	enum { STATE = 3, PARENT = 4, UTIME = 14, STIME, CUTIME, CSTIME };
+	enum { PARENT = 4, GROUP, SESSION, UTIME = 14, STIME, CUTIME, CSTIME, START = 22 };
 	char path[40], text[1024], *p;
-	unsigned long long field[CSTIME + 1] = {0};
+	unsigned long long field[START + 1] = {0};
 	double tick = (double)sysconf(_SC_CLK_TCK);
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
@@ -55,12 +55,20 @@ bool process_read(pid_t pid, struct process *out)
 		return false;
 	*out = (struct process){.pid = pid, .state = p[2]};
 	p += 3;
-	for (int i = PARENT; i <= CSTIME; i++)
+	for (int i = PARENT; i <= START; i++)
 		field[i] = strtoull(p, &p, 10);
 	out->parent = (pid_t)field[PARENT];
+	out->group = (pid_t)field[GROUP];
+	out->session = (pid_t)field[SESSION];
+	out->start_ticks = field[START];
 	out->cpu_s = (double)(field[UTIME] + field[STIME]) / tick;
 	out->children_cpu_s = (double)(field[CUTIME] + field[CSTIME]) / tick;
 	return true;
+}
+
+bool process_lives(pid_t pid, struct process *out)
+{
+	return process_read(pid, out) && out->state != 'Z' && out->state != 'X';
 }
 
 static bool is_number(const char *text)

@@ -220,7 +220,7 @@ static int check_master(struct crew *c, unsigned n, struct err *err)
 			"no process of the service listens on its port, so there is no master to "
 			"send SIGTTIN and SIGTTOU to; for a service without one, give the number "
 			"of workers by an argument or a variable of the environment");
-	if (!process_read(c->master, &process) || process.state == 'Z' || process.state == 'X')
+	if (!process_lives(c->master, &process))
 		return err_set(err, ERR_SERVICE,
 			"the master of the workers, process %d, is not there; start the service",
 			(int)c->master);
@@ -268,7 +268,7 @@ static bool tend_master(pid_t pid)
 {
 	struct process p;
 
-	if (!process_read(pid, &p) || p.state == 'Z' || p.state == 'X')
+	if (!process_lives(pid, &p))
 		return false;
 	if (p.state == 'T')
 		kill(pid, SIGCONT);

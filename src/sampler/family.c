@@ -1,13 +1,4 @@
-/*
- * Which processes are looked at: the root and everything that it starts, as it comes. The kernel
- * hands numbers out in order and tells the last one (1 µs), so while it stands still nothing
- * began, and when it moved only the numbers between are asked for. All of /proc is listed at the
- * start, when the numbers began anew, and every ten seconds.
- */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+/* Which processes are looked at: the root and everything that it starts, as it comes. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,20 +6,18 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "proc/tree.h"
 #include "sampler/sampler_internal.h"
 
-#define SCAN_EVERY_NS  (10 * NS_PER_S)
 #define CHECK_EVERY_NS (100 * NS_PER_MS)
-
-enum { ASK_MOST = 2000 }; /* numbers that are asked for one by one; beyond, /proc is listed */
 
 void family_init(struct family *f, const struct sampler_spec *spec)
 {
 	*f = (struct family){.root = spec->pid,
 		.own = getpid(),
 		.alone = spec->alone,
-		.below_only = spec->below_only,
-		.last_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC)};
+		.below_only = spec->below_only};
+	arrivals_init(&f->arrivals);
 }
 
 /* ---- the list, by pid ---- */
@@ -69,115 +58,45 @@ static void insert(struct family *f, struct subject *j)
 
 /* By its parent; or, where that has ended, by a group or session that one of them leads. Never
  * this process, unless it is the root of what it starts. */
-static bool belongs(const struct family *f, pid_t pid, const struct process_ids *ids)
+static bool belongs(const struct family *f, const struct process *p)
 {
-	if (pid == f->root)
+	if (p->pid == f->root)
 		return !f->begun; /* later its number is another's */
-	if (pid == f->own)
+	if (p->pid == f->own)
 		return false;
 	if (f->alone) /* of a command that is run: the first one below this process */
-		return f->below_only && !f->only && ids->parent == f->root;
-	return family_find(f, ids->parent) || family_find(f, ids->group) ||
-	       family_find(f, ids->session);
+		return f->below_only && !f->only && p->parent == f->root;
+	return family_find(f, p->parent) || family_find(f, p->group) || family_find(f, p->session);
 }
 
-/* Looks at a number that is not in the list; true where it was taken in. */
-static bool consider(struct sampler *s, pid_t pid, uint64_t now)
+/* What a look for new ones hands on. */
+struct looking {
+	struct sampler *s;
+	uint64_t now_ns;
+};
+
+/* What it is to the family; where it belongs to it, it is taken in. */
+static enum arrival consider(void *owner, pid_t pid)
 {
-	struct family *f = &s->family;
-	struct process_ids ids;
+	struct looking *l = owner;
+	struct family *f = &l->s->family;
+	struct process p;
 	struct subject *j;
 	clockid_t clock;
 
+	if (family_find(f, pid))
+		return ARRIVAL_KNOWN;
 	/* a thread's number has no process clock: told in .3 µs */
-	if (f->n >= SUBJECTS || clock_getcpuclockid(pid, &clock) || !process_ids_read(pid, &ids) ||
-		!belongs(f, pid, &ids))
-		return false;
-	j = subject_new(pid, ids.start_ticks, now);
+	if (f->n >= SUBJECTS || clock_getcpuclockid(pid, &clock) || !process_lives(pid, &p) ||
+		!belongs(f, &p))
+		return ARRIVAL_LEFT;
+	j = subject_new(pid, p.start_ticks, l->now_ns);
 	if (pid == f->root && f->below_only)
 		j->kind = SUBJECT_UNSEEN;
 	else if (f->alone)
 		f->only = pid;
 	insert(f, j);
-	return true;
-}
-
-/* All of /proc, until a round finds nothing new. */
-static void scan(struct sampler *s, uint64_t now)
-{
-	struct dirent *entry;
-	bool again = true;
-	DIR *folder;
-
-	while (again) {
-		again = false;
-		folder = opendir("/proc");
-		while (folder && (entry = readdir(folder))) {
-			pid_t pid;
-
-			if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
-				continue;
-			pid = (pid_t)strtol(entry->d_name, NULL, 10);
-			if (!family_find(&s->family, pid))
-				again |= consider(s, pid, now);
-		}
-		if (folder)
-			closedir(folder);
-	}
-}
-
-/* The number that was given out last, of "0.20 0.18 0.12 1/80 11206"; 0: not told. */
-static pid_t last_pid(const struct family *f)
-{
-	char text[128];
-	ssize_t n = f->last_fd < 0 ? -1 : pread(f->last_fd, text, sizeof(text) - 1, 0);
-	const char *p;
-
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	p = strrchr(text, ' ');
-	return p ? (pid_t)strtol(p + 1, NULL, 10) : 0;
-}
-
-/* The kernel gives a number out a little before a process has it. */
-static void ask(struct sampler *s, pid_t pid, uint64_t now)
-{
-	struct family *f = &s->family;
-
-	if (family_find(f, pid) || consider(s, pid, now))
-		return;
-	if (kill(pid, 0) && errno == ESRCH &&
-		f->n_missing < sizeof(f->missing) / sizeof(f->missing[0]))
-		f->missing[f->n_missing++] = pid;
-}
-
-static void ask_again(struct sampler *s, uint64_t now)
-{
-	struct family *f = &s->family;
-
-	for (size_t i = 0; i < f->n_missing; i++)
-		if (!family_find(f, f->missing[i]))
-			consider(s, f->missing[i], now);
-	f->n_missing = 0;
-}
-
-static void discover(struct sampler *s, uint64_t now)
-{
-	struct family *f = &s->family;
-	pid_t last = last_pid(f), before = f->last_pid;
-
-	ask_again(s, now);
-	f->last_pid = last;
-	if (last == before && now < f->next_scan_ns)
-		return;
-	if (last < before || last - before > ASK_MOST || now >= f->next_scan_ns) {
-		f->next_scan_ns = now + SCAN_EVERY_NS;
-		scan(s, now);
-		return;
-	}
-	for (pid_t pid = before + 1; pid <= last; pid++)
-		ask(s, pid, now);
+	return ARRIVAL_TAKEN;
 }
 
 /* ---- who is gone ---- */
@@ -187,12 +106,12 @@ static void discover(struct sampler *s, uint64_t now)
  */
 static bool is_gone(const struct subject *j)
 {
-	struct process_ids ids;
+	struct process p;
 	struct timespec ignored;
 
 	if (j->kind == SUBJECT_PYTHON && !clock_gettime(j->clock, &ignored))
 		return false;
-	return !process_ids_read(j->pid, &ids) || ids.start_ticks != j->start_ticks;
+	return !process_lives(j->pid, &p) || p.start_ticks != j->start_ticks;
 }
 
 static void check(struct family *f)
@@ -217,11 +136,12 @@ static void bury(struct sampler *s)
 void family_update(struct sampler *s, uint64_t now)
 {
 	struct family *f = &s->family;
+	struct looking looking = {s, now};
 
 	if (!f->begun)
-		consider(s, f->root, now);
+		consider(&looking, f->root);
 	if (!f->alone || !f->only)
-		discover(s, now);
+		arrivals_look(&f->arrivals, now, consider, &looking);
 	f->begun = true;
 	if (now >= f->next_check_ns) {
 		check(f);
@@ -242,7 +162,6 @@ void family_release(struct sampler *s)
 	for (size_t i = 0; i < f->n; i++)
 		subject_free(s, f->items[i]);
 	free(f->items);
-	if (f->last_fd >= 0)
-		close(f->last_fd);
-	*f = (struct family){.last_fd = -1};
+	arrivals_release(&f->arrivals);
+	*f = (struct family){.arrivals = {.fd = -1}};
 }

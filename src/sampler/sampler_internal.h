@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "native/native.h"
+#include "proc/arrivals.h"
 #include "pyremote/python.h"
 #include "sampler/sampler.h"
 
@@ -150,11 +151,8 @@ struct family {
 	pid_t only;             /* with alone: the one that was taken in */
 	struct subject **items; /* by pid */
 	size_t n, cap;
-	int last_fd;
-	pid_t last_pid;
-	uint64_t next_scan_ns, next_check_ns;
-	pid_t missing[64]; /* numbers that were given out and not there yet */
-	size_t n_missing;
+	struct arrivals arrivals;
+	uint64_t next_check_ns;
 };
 
 /* Processes that could not be read, by why. */
@@ -208,13 +206,6 @@ void subject_again(struct sampler *s, struct subject *j, uint64_t now);
 /* What it is, where it is time to ask (again). */
 void subject_try(struct sampler *s, struct subject *j, uint64_t now);
 bool subject_is_seen(const struct subject *j);
-/* parent and start of a process; false: gone. */
-struct process_ids {
-	char state; /* R, S, D, T, t, … */
-	pid_t parent, group, session;
-	uint64_t start_ticks;
-};
-bool process_ids_read(pid_t pid, struct process_ids *out);
 /* Why there is no program in this process: one that is none, has ended, is a thread or the
  * kernel's. 0: there is one. */
 int subject_explain(pid_t pid, struct err *err);
@@ -235,6 +226,12 @@ uint32_t look_mark(struct sampler *s, uint32_t parent, const char *what);
 /* Books what a thread did since the last look at it. */
 void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_t now, bool running,
 	bool gil);
+/* Nothing to book of the time since then. */
+void look_skip(struct known_thread *k, uint64_t now);
+/* A thread that is called into another interpreter of its process has a state in both, and is in
+ * one of them: is thread i of the sweep there as another one? Asked where there are several. */
+bool look_several(const struct python_sweep *sweep);
+bool look_elsewhere(const struct python_sweep *sweep, size_t i);
 /* The same where its stack could not be read whole. */
 void look_rejected(struct sampler *s, struct known_thread *k, uint64_t now, bool running, bool gil);
 /* Its process clock: whether anything of it ran since the last look. */

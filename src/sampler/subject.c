@@ -21,43 +21,6 @@
 
 /* ---- what /proc tells ---- */
 
-/* The decimal number after `skip` words. */
-static uint64_t word_at(const char *p, int skip)
-{
-	while (skip-- && p) {
-		p = strchr(p, ' ');
-		p = p ? p + 1 : NULL;
-	}
-	return p ? strtoull(p, NULL, 10) : 0;
-}
-
-/* "1234 (name) S parent group session …": the name may hold anything. */
-bool process_ids_read(pid_t pid, struct process_ids *out)
-{
-	char path[32], text[1024], *end;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	end = strrchr(text, ')');
-	if (!end || end[1] != ' ' || end[2] == 'X')
-		return false;
-	*out = (struct process_ids){.state = end[2],
-		.parent = (pid_t)word_at(end + 2, 1),
-		.group = (pid_t)word_at(end + 2, 2),
-		.session = (pid_t)word_at(end + 2, 3),
-		.start_ticks = word_at(end + 2, 19)};
-	return end[2] != 'Z';
-}
-
 /* Device and inode of what it executes; zeros where that is not told. */
 static void read_exe(pid_t pid, uint64_t exe[2])
 {
@@ -182,9 +145,9 @@ static void name_it(struct subject *j)
 /* By a signal, or another tracer. */
 static bool is_stopped(pid_t pid)
 {
-	struct process_ids ids;
+	struct process p;
 
-	return process_ids_read(pid, &ids) && (ids.state == 'T' || ids.state == 't');
+	return process_read(pid, &p) && (p.state == 'T' || p.state == 't');
 }
 
 void subject_free(struct sampler *s, struct subject *j)
