@@ -82,38 +82,82 @@ void file_close_bytes(struct file_bytes *file)
 	*file = (struct file_bytes){0};
 }
 
-int file_write(const char *path, const void *data, size_t len, struct err *err)
+static int write_all(int fd, const char *p, size_t len)
 {
-	struct str beside = STR_INIT;
-	const char *p = data;
-	int fd, rc = 0;
-
-	str_addf(&beside, "%s.%ld.tmp", path, (long)getpid());
-	fd = open(beside.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		rc = err_errno(err, ERR_SYSTEM, errno, "%s: cannot be written", path);
-		goto out;
-	}
 	while (len) {
 		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			rc = err_errno(err, ERR_SYSTEM, errno, "%s: cannot be written", path);
-			break;
-		}
+		if (n < 0)
+			return -1;
 		p += n;
 		len -= (size_t)n;
 	}
+	return 0;
+}
+
+static int cannot_write(const char *path, struct err *err)
+{
+	return err_errno(err, ERR_SYSTEM, errno, "%s: cannot be written", path);
+}
+
+/* Nothing can take the place of a device or a pipe. */
+static int write_special(const char *path, const void *data, size_t len, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), failed = fd < 0 || write_all(fd, data, len);
+
+	if (failed)
+		cannot_write(path, err);
+	if (fd >= 0)
+		close(fd);
+	return failed ? -(int)ERR_SYSTEM : 0;
+}
+
+int file_write(const char *path, const void *data, size_t len, struct err *err)
+{
+	struct str beside = STR_INIT;
+	struct stat st;
+	char *real;
+	int fd, rc = 0;
+
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return write_special(path, data, len, err);
+	real = realpath(path, NULL); /* NULL: not there yet */
+	str_addf(&beside, "%s.%ld.tmp", real ? real : path, (long)getpid());
+	fd = open(beside.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		rc = cannot_write(path, err);
+		goto out;
+	}
+	if (write_all(fd, data, len))
+		rc = cannot_write(path, err);
 	if (close(fd) && !rc)
-		rc = err_errno(err, ERR_SYSTEM, errno, "%s: cannot be written", path);
-	if (!rc && rename(beside.p, path))
-		rc = err_errno(err, ERR_SYSTEM, errno, "%s: cannot be written", path);
+		rc = cannot_write(path, err);
+	if (!rc && rename(beside.p, real ? real : path))
+		rc = cannot_write(path, err);
 	if (rc)
 		unlink(beside.p);
 out:
+	free(real);
 	str_release(&beside);
+	return rc;
+}
+
+int file_check_write(const char *path, struct err *err)
+{
+	char *folder = mem_strdup(path), *slash = strrchr(folder, '/');
+	struct stat st;
+	bool there = !stat(path, &st);
+	int rc = 0;
+
+	if (slash)
+		slash[slash == folder] = '\0';
+	errno = there && S_ISDIR(st.st_mode) ? EISDIR : 0;
+	if (errno || (there && access(path, W_OK)) ||
+		(!there && access(slash ? folder : ".", W_OK | X_OK)))
+		rc = cannot_write(path, err);
+	free(folder);
 	return rc;
 }
 

@@ -20,8 +20,12 @@ struct file_bytes {
 int file_open_bytes(const char *path, size_t max_bytes, struct file_bytes *out, struct err *err);
 void file_close_bytes(struct file_bytes *file);
 
-/* Writes beside `path`, then renames over it: a reader sees the old file or the new one. */
+/* Writes beside `path`, then renames over it: a reader sees the old file or the new one. A symbolic
+ * link to a file stays one; what is no regular file (/dev/stdout, a pipe) is written as it is. */
 int file_write(const char *path, const void *data, size_t len, struct err *err);
+
+/* Whether file_write() can begin, for whoever would else find out after an hour: writes nothing. */
+int file_check_write(const char *path, struct err *err);
 
 /* Makes the folder and those above it. */
 int file_make_folder(const char *path, struct err *err);

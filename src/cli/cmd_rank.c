@@ -132,7 +132,9 @@ static int run_rank(struct cli *cli, const struct opt_rest *rest, struct err *er
 	if (options.log && options.raw)
 		return err_set(
 			err, ERR_USAGE, "--log and --raw exclude each other; give one of them");
-	rc = read_table(&data, path, err);
+	rc = options.report ? file_check_write(options.report, err) : 0;
+	if (!rc)
+		rc = read_table(&data, path, err);
 	if (!rc)
 		rc = rank_learn(&rank, &data, &spec, err);
 	if (rc && err->kind == ERR_INPUT && !rank.n && data.n)

@@ -64,6 +64,19 @@ static void show_finished(struct running *p, const struct study_tick *tick)
 			num_short(value, text), p->study->response, tick->setting);
 }
 
+/* A terminal has the sentence in its line; elsewhere it is told when it is new. */
+static void tell_once(struct running *p, const struct study_tick *tick)
+{
+	const char *sentence = tick->sentence ? tick->sentence : "";
+
+	if (p->cli->err.tty || !strcmp(sentence, str_text(&p->told)))
+		return;
+	str_clear(&p->told);
+	str_add(&p->told, sentence);
+	if (*sentence)
+		cli_note("after %zu trials: %s", tick->done, sentence);
+}
+
 static void show_progress(void *arg, const struct study_tick *tick)
 {
 	struct running *p = arg;
@@ -71,6 +84,7 @@ static void show_progress(void *arg, const struct study_tick *tick)
 	struct str line = STR_INIT;
 	char text[NUM_TEXT];
 
+	tell_once(p, tick);
 	if (tick->finished) {
 		show_finished(p, tick);
 		return;
@@ -116,6 +130,7 @@ void running_open(struct running *r, const struct cli *cli, const struct study *
 void running_close(struct running *r)
 {
 	cli_progress_end(r->cli);
+	str_release(&r->told);
 	free(r->log);
 }
 
@@ -157,8 +172,10 @@ int running_begin(const struct cli *cli, const struct running_options *options,
 	struct store **store, struct run *run, struct err *err)
 {
 	int64_t id = 0;
-	int rc = cli_open_store(cli, store, err);
+	int rc = options->report ? file_check_write(options->report, err) : 0;
 
+	if (!rc)
+		rc = cli_open_store(cli, store, err);
 	if (!rc)
 		rc = store_lock(*store, cli->command, err);
 	if (!rc && !options->fresh)
@@ -175,26 +192,39 @@ int running_begin(const struct cli *cli, const struct running_options *options,
 	return store_run_add(*store, run, err);
 }
 
+/* "12 trials are kept as run 7, and the same command goes on" */
+static void add_kept(struct str *out, const struct running_options *options, size_t n, int64_t id)
+{
+	const char *same = options->fresh ? " without --fresh" : "";
+
+	if (n)
+		str_addf(out, "%zu trial%s kept as run %lld, and the same command%s goes on", n,
+			n == 1 ? " is" : "s are", (long long)id, same);
+	else
+		str_add(out, "no trial was finished");
+}
+
 int running_ended_early(const struct running_options *options, struct store *store,
 	const struct run *run, int rc, struct err *err)
 {
 	struct err ignored = {0};
-	struct trial *trials;
-	size_t n = 0;
+	struct str kept = STR_INIT;
+	struct run now = {0};
+	bool read = !store_run_read(store, run->id, &now, &ignored);
+	bool done = read && now.status == RUN_DONE; /* only its report could not be written */
+	size_t n = now.n_trials;
 
+	run_release(&now);
+	if (done)
+		return rc;
 	store_run_end(
 		store, run->id, rc == -(int)ERR_STOPPED ? RUN_STOPPED : RUN_FAILED, NULL, &ignored);
-	if (!store_trial_list(store, run->id, &trials, &n, &ignored)) {
-		for (size_t i = 0; i < n; i++)
-			trial_release(&trials[i]);
-		free(trials);
-	}
+	add_kept(&kept, options, n, run->id);
 	if (rc == -(int)ERR_STOPPED)
-		return err_set(err, ERR_STOPPED,
-			"stopped; %zu trials are kept as run %lld, and the same command%s goes on",
-			n, (long long)run->id, options->fresh ? " without --fresh" : "");
-	cli_note(
-		"%zu trials are kept as run %lld; the same command goes on", n, (long long)run->id);
+		rc = err_set(err, ERR_STOPPED, "stopped; %s", kept.p);
+	else
+		cli_note("%s", kept.p);
+	str_release(&kept);
 	return rc;
 }
 

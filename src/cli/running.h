@@ -41,6 +41,7 @@ struct running {
 	const struct cli *cli;
 	const struct study *study;
 	size_t failed;
+	struct str told; /* the sentence that was told last, where there is no terminal */
 	char *log;
 	struct study_hooks hooks; /* point at this struct, which must stay where it is */
 };

@@ -166,6 +166,17 @@ class Result(Find):
         self.assertEqual(json.loads(done.stdout)["factors"][0]["name"], "size")
         self.assertIn("the report: .culprit/run-1.html", done.stderr)
 
+    def test_the_report_cannot_be_written(self):
+        """It is said before anything is measured; where only the writing fails, the study is done."""
+        done = self.run_culprit("find", self.study(self.serve()), "--report", "none/x.html", code=1)
+        self.assertEqual(done.stderr, "culprit find: none/x.html: cannot be written: No such file or directory\n")
+        self.assertEqual(self.stored(), 0)
+        done = self.run_culprit("find", "study.yaml", "--report", "/dev/full", code=1)
+        self.assertIn("size", done.stdout)
+        self.assertIn("/dev/full: cannot be written: No space left on device", done.stderr)
+        self.assertNotIn("goes on", done.stderr)
+        self.assertEqual([r["status"] for r in self.runs()], ["done"])
+
     def test_a_service_that_runs_already(self):
         self.start(PYTHON, "service.py", self.mark, self.port)
         self.run_culprit("find", self.study())

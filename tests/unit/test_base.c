@@ -1,11 +1,15 @@
 #include "unit.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/csv.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/rng.h"
@@ -258,6 +262,39 @@ START_TEST(opt_names_the_nearest)
 }
 END_TEST
 
+/* A device, a pipe and what a link leads to stay what they are. */
+START_TEST(files_are_written_where_they_are)
+{
+	static const char FIFO[] = "culprit-test-fifo", LINK[] = "culprit-test-link",
+			  FILE_OF_LINK[] = "culprit-test-file";
+	struct err err = {0};
+	struct stat st;
+	char got[8] = "";
+	int fd;
+
+	ck_assert(!mkfifo(FIFO, 0600));
+	fd = open(FIFO, O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	ck_assert(!file_check_write(FIFO, &err) && !file_write(FIFO, "page", 4, &err));
+	ck_assert_int_eq(read(fd, got, sizeof(got)), 4);
+	ck_assert_str_eq(got, "page");
+	ck_assert(!lstat(FIFO, &st) && S_ISFIFO(st.st_mode));
+	close(fd);
+	unlink(FIFO);
+	ck_assert(!file_write(FILE_OF_LINK, "old", 3, &err) && !symlink(FILE_OF_LINK, LINK));
+	ck_assert(!file_check_write(LINK, &err) && !file_write(LINK, "page", 4, &err));
+	ck_assert(!stat(FILE_OF_LINK, &st) && st.st_size == 4);
+	ck_assert(!lstat(LINK, &st) && S_ISLNK(st.st_mode));
+	unlink(LINK);
+	unlink(FILE_OF_LINK);
+	ck_assert_int_eq(file_check_write("no-such-folder/x", &err), -ERR_SYSTEM);
+	ck_assert_str_eq(
+		err.text, "no-such-folder/x: cannot be written: No such file or directory");
+	ck_assert_int_eq(file_check_write(".", &err), -ERR_SYSTEM);
+	ck_assert_str_eq(err.text, ".: cannot be written: Is a directory");
+}
+END_TEST
+
 START_TEST(rng_is_uniform)
 {
 	struct rng r;
@@ -301,4 +338,5 @@ END_TEST
 
 UNIT_MAIN("base", str_measures_and_guesses, str_wraps, num_parses_strictly, num_scan_is_strtod,
 	num_reads_well, csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct,
-	a_share_may_be_in_per_cent, opt_names_the_nearest, rng_is_uniform, tables_line_up)
+	a_share_may_be_in_per_cent, opt_names_the_nearest, files_are_written_where_they_are,
+	rng_is_uniform, tables_line_up)
