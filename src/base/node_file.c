@@ -23,7 +23,7 @@ void node_add_known(struct str *out, const char *word, const char *const *known)
 
 	if (nearest)
 		str_addf(out, "did you mean '%s'? ", nearest);
-	str_add(out, "There is ");
+	str_add(out, nearest ? "There is " : "there is ");
 	for (size_t i = 0; known[i]; i++)
 		str_addf(out, "%s%s", i ? ", " : "", known[i]);
 }

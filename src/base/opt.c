@@ -297,9 +297,10 @@ void opt_help(const struct opt_section *sections, size_t width, struct str *out)
 	enum { INDENT = 27 };
 	struct str left = STR_INIT, text = STR_INIT;
 
-	for (; sections->opts; sections++) {
-		str_addf(out, "\n%s\n", sections->title ? sections->title : "Options");
-		for (const struct opt *opt = sections->opts; opt->name; opt++) {
+	for (const struct opt_section *s = sections; s->opts; s++) {
+		if (s->title || s == sections)
+			str_addf(out, "\n%s\n", s->title ? s->title : "Options");
+		for (const struct opt *opt = s->opts; opt->name; opt++) {
 			str_clear(&left);
 			str_clear(&text);
 			help_left(opt, &left);

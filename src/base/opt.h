@@ -55,8 +55,8 @@ struct opt {
 };
 
 /* A table of options that ends with a name of NULL, the struct that it writes into, and a title for
- * help (NULL: "Options"). A command has a few of these; a title of NULL and opts of NULL ends them.
- */
+ * help. NULL is "Options" for the first, and for another that it goes on with the one before. A
+ * command has a few of these; opts of NULL ends them. */
 struct opt_section {
 	const char *title;
 	const struct opt *opts;

@@ -80,10 +80,12 @@ void cli_man(const struct cmd *cmd, struct str *out)
 	add_roff(out, cmd->about);
 	str_add_char(out, '\n');
 	for (const struct opt_section *s = sections; s->opts; s++) {
-		str_add(out, ".SH ");
-		for (const char *p = s->title ? s->title : "Options"; *p; p++)
+		const char *title = s->title ? s->title : s == sections ? "Options" : NULL;
+
+		str_add(out, title ? ".SH " : "");
+		for (const char *p = title; p && *p; p++)
 			str_add_char(out, (char)toupper((unsigned char)*p));
-		str_add_char(out, '\n');
+		str_add(out, title ? "\n" : "");
 		for (const struct opt *opt = s->opts; opt->name; opt++)
 			add_man_option(out, opt);
 	}

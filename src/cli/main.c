@@ -134,6 +134,19 @@ static int check_rest(const struct cmd *cmd, const struct opt_rest *rest, struct
 	return 0;
 }
 
+/* A result has one form. */
+static int check_format(const struct opt_section *sections, struct err *err)
+{
+	for (; sections->opts; sections++) {
+		const struct cli_format_options *o = sections->into;
+
+		if (sections->opts == CLI_FORMAT_OPTIONS && o->json && o->csv)
+			return err_set(err, ERR_USAGE,
+				"--json and --csv exclude each other; give one of them");
+	}
+	return 0;
+}
+
 static int run_command(const struct cmd *cmd, struct cli *cli, int argc, char **argv)
 {
 	struct opt_section *sections = cli_sections(cmd);
@@ -151,6 +164,8 @@ static int run_command(const struct cmd *cmd, struct cli *cli, int argc, char **
 	}
 	if (!rc)
 		rc = check_rest(cmd, &rest, &err);
+	if (!rc)
+		rc = check_format(sections, &err);
 	if (!rc) {
 		cli->store_path = common.store ? common.store : getenv("CULPRIT_STORE");
 		if (!cli->store_path || !*cli->store_path)

@@ -66,6 +66,7 @@ class Frame(harness.Case):
             (["load", "http://x/", "-c", "0"], "-c: 0 is out of range"),
             (["load", "http://x/", "-d", "5 parsecs"], "is not a duration such as"),
             (["load", "http://x/", "-c"], "-c needs"),
+            (["load", "http://x/", "--json", "--csv"], "--json and --csv exclude each other"),
             (["show", "x"], "'x' names no run: a number does, last, and last~1 for the one before it"),
             (["show", "0"], "RUN: 0 is out of range"),
             (["export", "last~x", "--json"], "last~: 'x' is not a whole number"),
