@@ -134,7 +134,7 @@ static int read_side(const struct cli *cli, const char *which, struct side *out,
 static int write_html(const struct cli *cli, const struct profile_diff_report *r, struct err *err)
 {
 	const struct report_profile_diff_page page = {
-		.title = "before and after", .command = cli->command, .diff = *r};
+		.run = {.title = "before and after", .command = cli->command}, .diff = *r};
 	struct str text = STR_INIT;
 	int rc;
 

@@ -246,6 +246,24 @@ int stored_csv(const struct stored *s, struct str *out, struct err *err)
 	return rc;
 }
 
+struct report_run stored_describe(const struct run *run)
+{
+	struct report_run r = {.title = run->title,
+		.command = run->command,
+		.machine = run->machine,
+		.id = run->id};
+
+	clock_label(run->started_ms, r.started);
+	return r;
+}
+
+/* How long it took; NaN where that is not known. */
+static double seconds_of(const struct run *run)
+{
+	return run->ended_ms > run->started_ms ? (double)(run->ended_ms - run->started_ms) / 1e3
+					       : NAN;
+}
+
 /* What was saturated in the worst settings, and which functions grew there. */
 static void add_sentences(struct str *out, const struct run *run)
 {
@@ -259,20 +277,13 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 	const struct rank_result *rank, struct str *out)
 {
 	struct report_trial *rows = mem_zalloc(n_trials + 1, sizeof(*rows));
-	char started[CLOCK_TEXT];
 	struct confirm confirm;
 	bool confirmed = stored_confirm(run, &confirm);
 	struct str slow = STR_INIT;
 	struct report_page page = {
-		.title = run->title,
-		.command = run->command,
-		.started = clock_label(run->started_ms, started),
-		.machine = run->machine,
-		.run = run->id,
+		.run = stored_describe(run),
 		.seed = run->seed,
-		.seconds = n_trials && run->ended_ms > run->started_ms
-				   ? (double)(run->ended_ms - run->started_ms) / 1e3
-				   : NAN,
+		.seconds = n_trials ? seconds_of(run) : NAN,
 		.rank = rank,
 		.confirm = confirmed ? &confirm : NULL,
 		.trials = n_trials ? rows : NULL,
@@ -296,17 +307,10 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 void stored_tune_page(const struct stored *s, const struct tune_result *tune, struct str *out)
 {
 	const struct run *run = &s->run;
-	char started[CLOCK_TEXT];
 	struct report_tune_page page = {
-		.title = run->title,
-		.command = run->command,
-		.started = clock_label(run->started_ms, started),
-		.machine = run->machine,
-		.run = run->id,
+		.run = stored_describe(run),
 		.seed = run->seed,
-		.seconds = run->ended_ms > run->started_ms
-				   ? (double)(run->ended_ms - run->started_ms) / 1e3
-				   : NAN,
+		.seconds = seconds_of(run),
 		.tune = tune,
 	};
 
@@ -327,15 +331,10 @@ static int tune_html(const struct stored *s, struct str *out, struct err *err)
 void stored_load_page(const struct run *run, const struct load_report *l,
 	const struct profile_report *profile, struct str *out)
 {
-	char started[CLOCK_TEXT];
 	struct profile_sources sources;
 	struct report_profile_page with;
 	struct report_load_page page = {
-		.title = run->title,
-		.command = run->command,
-		.started = clock_label(run->started_ms, started),
-		.machine = run->machine,
-		.run = run->id,
+		.run = stored_describe(run),
 		.load = *l,
 	};
 

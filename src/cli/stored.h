@@ -40,6 +40,9 @@ void stored_rank_csv(const json_t *result, struct str *out);
 /* The HTML report of a load, or of a run with a ranking. ERR_USAGE where there is neither. */
 int stored_html(const struct stored *s, struct str *out, struct err *err);
 
+/* What every page says of its run. The texts are the run's. */
+struct report_run stored_describe(const struct run *run);
+
 /* The same from parts at hand: of a study or ranking that has just ended. */
 void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
 	const struct rank_result *rank, struct str *out);

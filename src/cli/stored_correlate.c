@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/stored.h"
 
 /* ---- to JSON ---- */
 
@@ -429,13 +430,8 @@ int stored_correlate_html(const struct run *run, struct str *out, struct err *er
 
 void stored_correlate_page(const struct run *run, const struct correlate_report *r, struct str *out)
 {
-	char started[CLOCK_TEXT];
 	struct report_correlate_page page = {
-		.title = run->title,
-		.command = run->command,
-		.started = clock_label(run->started_ms, started),
-		.machine = run->machine,
-		.run = run->id,
+		.run = stored_describe(run),
 		.correlate = *r,
 	};
 

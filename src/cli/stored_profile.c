@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/csv.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/profile_sources.h"
+#include "cli/stored.h"
 #include "profile/formats.h"
 #include "report/profile_words.h"
 
@@ -476,10 +476,7 @@ struct report_profile_page stored_profile_describe(
 {
 	profile_sources_read(sources, r->profile);
 	return (struct report_profile_page){
-		.title = run->title,
-		.command = run->command,
-		.machine = run->machine,
-		.run = run->id,
+		.run = stored_describe(run),
 		.profile = *r,
 		.sources = sources->items,
 		.n_sources = sources->n,
@@ -488,11 +485,9 @@ struct report_profile_page stored_profile_describe(
 
 void stored_profile_page(const struct run *run, const struct profile_report *r, struct str *out)
 {
-	char started[CLOCK_TEXT];
 	struct profile_sources sources;
 	struct report_profile_page page = stored_profile_describe(run, r, &sources);
 
-	page.started = clock_label(run->started_ms, started);
 	report_profile_html(out, &page);
 	profile_sources_release(&sources);
 }

@@ -1,7 +1,7 @@
 #include "cli/stored_recording.h"
 
-#include "base/clock.h"
 #include "base/json.h"
+#include "cli/stored.h"
 
 json_t *stored_recording_json(const struct recording_report *r)
 {
@@ -67,13 +67,8 @@ int stored_recording_html(const struct run *run, struct str *out, struct err *er
 
 void stored_recording_page(const struct run *run, const struct recording_report *r, struct str *out)
 {
-	char started[CLOCK_TEXT];
 	struct report_recording_page page = {
-		.title = run->title,
-		.command = run->command,
-		.started = clock_label(run->started_ms, started),
-		.machine = run->machine,
-		.run = run->id,
+		.run = stored_describe(run),
 		.recording = *r,
 	};
 

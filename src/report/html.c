@@ -135,21 +135,21 @@ void html_warnings(struct str *out, html_words *words, const void *what, html_se
 	str_release(&text);
 }
 
-void html_header(struct str *out, const char *title)
+void html_header(struct str *out, const struct report_run *run)
 {
 	str_add(out, "<header>\n<p class=\"brand\"><b>culprit</b> ");
-	html_text(out, title);
+	html_text(out, run->title);
 	str_add(out, "</p>\n<h1>");
 }
 
-void html_facts(struct str *out, int64_t run, const char *started)
+void html_open_facts(struct str *out, const struct report_run *run)
 {
 	char text[24];
 
 	str_add(out, "<dl class=\"facts\">\n");
-	snprintf(text, sizeof(text), "%lld", (long long)run);
-	html_fact(out, "run", run ? text : NULL);
-	html_fact(out, "started", started);
+	snprintf(text, sizeof(text), "%lld", (long long)run->id);
+	html_fact(out, "run", run->id ? text : NULL);
+	html_fact(out, "started", run->started);
 }
 
 void html_fact(struct str *out, const char *name, const char *text)
@@ -236,16 +236,17 @@ static void trial_fact(struct str *out, const struct report_page *page)
 	str_release(&text);
 }
 
-void html_origin(struct str *out, const char *command, const json_t *machine)
+void html_close_facts(struct str *out, const struct report_run *run)
 {
-	if (command && command[0]) {
+	str_add(out, "</dl>\n");
+	if (run->command && run->command[0]) {
 		str_add(out, "<p class=\"command\"><code>");
-		add_words(out, command);
+		add_words(out, run->command);
 		str_add(out, "</code></p>\n");
 	}
-	if (json_object_size(machine)) {
+	if (json_object_size(run->machine)) {
 		str_add(out, "<dl class=\"facts machine\">\n");
-		machine_facts(out, machine);
+		machine_facts(out, run->machine);
 		str_add(out, "</dl>\n");
 	}
 }
@@ -254,12 +255,11 @@ static void add_facts(struct str *out, const struct report_page *page)
 {
 	struct str text = STR_INIT;
 
-	html_facts(out, page->run, page->started);
+	html_open_facts(out, &page->run);
 	trial_fact(out, page);
 	str_addf(&text, "%llu", (unsigned long long)page->seed);
 	html_fact(out, "seed", text.p);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, page->machine);
+	html_close_facts(out, &page->run);
 	str_release(&text);
 }
 
@@ -281,7 +281,7 @@ static void add_header(struct str *out, const struct report_page *page)
 	struct verdict v;
 
 	verdict_build(&v, page->rank);
-	html_header(out, page->title);
+	html_header(out, &page->run);
 	html_prose(out, v.head.p, page->rank);
 	str_add(out, "</h1>\n");
 	if (v.rest.len) {
@@ -330,7 +330,7 @@ void html_close(struct str *out)
 
 void report_html(struct str *out, const struct report_page *page)
 {
-	html_open(out, page->title);
+	html_open(out, page->run.title);
 	add_header(out, page);
 	html_ranking(out, page);
 	html_confirm(out, page);

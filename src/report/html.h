@@ -19,13 +19,13 @@ void html_open_with(struct str *out, const char *title, const char *style); /* m
 void html_close(struct str *out);
 
 /* The head of a page, up to the sentence within <h1>. */
-void html_header(struct str *out, const char *title);
-/* A list of facts, open, with the run (0: not stored) and its start. */
-void html_facts(struct str *out, int64_t run, const char *started);
+void html_header(struct str *out, const struct report_run *run);
+/* A list of facts: opened with the number of the run and its start; behind its last entry, the
+ * exact command line and the machine, every entry, whatever it holds. */
+void html_open_facts(struct str *out, const struct report_run *run);
+void html_close_facts(struct str *out, const struct report_run *run);
 /* One entry of a list of facts; nothing where there is no text. */
 void html_fact(struct str *out, const char *name, const char *text);
-/* The exact command line, and the machine: every entry, whatever it holds. */
-void html_origin(struct str *out, const char *command, const json_t *machine);
 
 /* Escaped text in which long names may be broken after "_", "." and "/". */
 void html_text(struct str *out, const char *text);

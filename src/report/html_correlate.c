@@ -22,14 +22,13 @@ static void add_facts(struct str *out, const struct report_correlate_page *page)
 	const struct correlate_report *r = &page->correlate;
 	struct str text = STR_INIT;
 
-	html_facts(out, page->run, page->started);
+	html_open_facts(out, &page->run);
 	correlate_words_extent(&text, r);
 	html_fact(out, "series", text.p);
 	str_clear(&text);
 	if (correlate_words_done(&text, r))
 		html_fact(out, "what was done to them", text.p);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, page->machine);
+	html_close_facts(out, &page->run);
 	str_release(&text);
 }
 
@@ -42,7 +41,7 @@ static void add_header(struct str *out, const struct report_correlate_page *page
 		correlate_words_verdict(&head, &rest, r);
 	else
 		correlate_words_incident_verdict(&head, &rest, r);
-	html_header(out, page->title);
+	html_header(out, &page->run);
 	html_sentence(out, str_text(&head));
 	str_add(out, ".</h1>\n");
 	if (rest.len) {
@@ -142,7 +141,7 @@ void report_correlate_html(struct str *out, const struct report_correlate_page *
 	const struct correlate_report *r = &page->correlate;
 	bool mapped = r->result && r->result->n;
 
-	html_open_with(out, page->title, ASSET_HTML_CORRELATE_CSS);
+	html_open_with(out, page->run.title, ASSET_HTML_CORRELATE_CSS);
 	add_header(out, page);
 	html_correlate_accounts(out, r);
 	if (mapped) {

@@ -129,7 +129,7 @@ static void add_facts(struct str *out, const struct report_load_page *page)
 	const struct load_result *r = page->load.result;
 	struct str text = STR_INIT;
 
-	html_facts(out, page->run, page->started);
+	html_open_facts(out, &page->run);
 	load_words_count(&text, page->load.spec, r);
 	fact_of(out, "measured", &text);
 	load_words_warmup(&text, r);
@@ -144,8 +144,7 @@ static void add_facts(struct str *out, const struct report_load_page *page)
 	fact_of(out, "service", &text);
 	str_addf(&text, "%lld", (long long)page->load.spec->seed);
 	fact_of(out, "seed", &text);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, page->machine);
+	html_close_facts(out, &page->run);
 	str_release(&text);
 }
 
@@ -153,7 +152,7 @@ static void add_header(struct str *out, const struct report_load_page *page)
 {
 	struct str text = STR_INIT;
 
-	html_header(out, page->title);
+	html_header(out, &page->run);
 	verdict(&text, &page->load);
 	prose(out, text.p);
 	str_add(out, "</h1>\n<p class=\"lead\">");
@@ -538,7 +537,7 @@ static void add_profile(struct str *out, const struct report_profile_page *profi
 
 void report_load_html(struct str *out, const struct report_load_page *page)
 {
-	html_open_with(out, page->title, page->profile ? FLAME_STYLE : "");
+	html_open_with(out, page->run.title, page->profile ? FLAME_STYLE : "");
 	add_header(out, page);
 	add_latency(out, page->load.result);
 	add_timeline(out, page->load.result);

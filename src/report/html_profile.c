@@ -19,11 +19,10 @@ static void add_facts(struct str *out, const struct report_profile_page *page)
 {
 	struct str text = STR_INIT;
 
-	html_facts(out, page->run, page->started);
+	html_open_facts(out, &page->run);
 	if (profile_words_cost(&text, &page->profile))
 		html_fact(out, "profiler", text.p);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, page->machine);
+	html_close_facts(out, &page->run);
 	str_release(&text);
 }
 
@@ -32,7 +31,7 @@ static void add_header(struct str *out, const struct report_profile_page *page)
 	const struct profile_report *r = &page->profile;
 	struct str text = STR_INIT;
 
-	html_header(out, page->title);
+	html_header(out, &page->run);
 	profile_words_next(&text, r);
 	str_add_html(out, str_text(&text));
 	str_add(out, "</h1>\n<p class=\"lead\">");
@@ -70,7 +69,7 @@ void report_profile_section(
 
 void report_profile_html(struct str *out, const struct report_profile_page *page)
 {
-	html_open_with(out, page->title, FLAME_STYLE);
+	html_open_with(out, page->run.title, FLAME_STYLE);
 	add_header(out, page);
 	report_profile_section(out, page, "");
 	html_close(out);

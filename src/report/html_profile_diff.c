@@ -8,8 +8,8 @@ void report_profile_diff_html(struct str *out, const struct report_profile_diff_
 {
 	struct str text = STR_INIT;
 
-	html_open_with(out, page->title, FLAME_STYLE);
-	html_header(out, page->title);
+	html_open_with(out, page->run.title, FLAME_STYLE);
+	html_header(out, &page->run);
 	diff_words_head(&text, &page->diff);
 	str_add_html(out, str_text(&text));
 	str_clear(&text);
@@ -20,8 +20,7 @@ void report_profile_diff_html(struct str *out, const struct report_profile_diff_
 	html_fact(out, "before", page->diff.before);
 	html_fact(out, "after", page->diff.after);
 	html_fact(out, "clock", PROFILE_CLOCK_WORDS[page->diff.diff->clock]);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, NULL);
+	html_close_facts(out, &page->run);
 	str_add(out, "</header>\n<section id=\"flame\">\n<h2>Before and after</h2>\n"
 		     "<noscript><p class=\"sub\">The graph and the tables are drawn by a script "
 		     "within this file; this browser runs none.</p></noscript>\n</section>\n");

@@ -39,7 +39,7 @@ static void add_facts(struct str *out, const struct report_recording_page *page)
 {
 	const struct recording *r = page->recording.recording;
 
-	html_facts(out, page->run, page->started);
+	html_open_facts(out, &page->run);
 	fact(out, "CPU", recording_words_cpu_total, r);
 	fact(out, "count", recording_words_counts, r);
 	fact(out, "disk", recording_words_disk, r);
@@ -48,8 +48,7 @@ static void add_facts(struct str *out, const struct report_recording_page *page)
 	fact(out, "run queue", recording_words_waiting, r);
 	fact(out, "others on the machine", recording_words_others, r);
 	fact(out, "recorder", recording_words_recorder, r);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, page->machine);
+	html_close_facts(out, &page->run);
 }
 
 static bool doubt(struct str *text, const void *what, size_t n)
@@ -61,7 +60,7 @@ static void add_header(struct str *out, const struct report_recording_page *page
 {
 	struct str text = STR_INIT;
 
-	html_header(out, page->title);
+	html_header(out, &page->run);
 	str_add(&text, "It used ");
 	if (recording_words_cpu(&text, page->recording.recording))
 		str_add(&text, "; ");
@@ -308,7 +307,7 @@ static void add_table(struct str *out, const struct recording *r)
 
 void report_recording_html(struct str *out, const struct report_recording_page *page)
 {
-	html_open(out, page->title);
+	html_open(out, page->run.title);
 	add_header(out, page);
 	add_plots(out, page->recording.recording);
 	add_table(out, page->recording.recording);

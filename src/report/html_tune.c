@@ -265,7 +265,7 @@ static void add_facts(struct str *out, const struct report_tune_page *page)
 	struct str text = STR_INIT;
 	char number[NUM_TEXT];
 
-	html_facts(out, page->run, page->started);
+	html_open_facts(out, &page->run);
 	tune_words_count(&text, page->tune);
 	if (isfinite(page->seconds))
 		str_addf(&text, ", in %s", num_duration(page->seconds, number));
@@ -273,8 +273,7 @@ static void add_facts(struct str *out, const struct report_tune_page *page)
 	str_clear(&text);
 	str_addf(&text, "%llu", (unsigned long long)page->seed);
 	html_fact(out, "seed", text.p);
-	str_add(out, "</dl>\n");
-	html_origin(out, page->command, page->machine);
+	html_close_facts(out, &page->run);
 	str_release(&text);
 }
 
@@ -300,7 +299,7 @@ static void add_header(struct str *out, const struct report_tune_page *page)
 {
 	struct str text = STR_INIT;
 
-	html_header(out, page->title);
+	html_header(out, &page->run);
 	tune_words_head(&text, page->tune);
 	add_prose(out, text.p);
 	str_add(out, "</h1>\n<p class=\"lead\">");
@@ -345,7 +344,7 @@ static void add_notes(struct str *out, const struct tune_result *r)
 
 void report_tune_html(struct str *out, const struct report_tune_page *page)
 {
-	html_open(out, page->title);
+	html_open(out, page->run.title);
 	add_header(out, page);
 	if (page->tune->full && page->tune->p == 2)
 		add_map(out, page->tune);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/term.h"
 #include "correlate/accounting.h"
@@ -69,12 +70,17 @@ struct report_trial {
 	const json_t *responses; /* name → number */
 };
 
+/* What every page says of the run that it shows. */
+struct report_run {
+	const char *title;   /* the study file, the CSV */
+	const char *command; /* the exact command line */
+	char started[CLOCK_TEXT];
+	const json_t *machine; /* proc/machine.h; or NULL */
+	int64_t id;            /* in the store; 0: not stored */
+};
+
 struct report_page {
-	const char *title;     /* the study file, the CSV */
-	const char *command;   /* the exact command line */
-	const char *started;   /* label */
-	const json_t *machine; /* proc/machine.h */
-	int64_t run;           /* id in the store; 0: not stored */
+	struct report_run run;
 	uint64_t seed;
 	double seconds; /* that the trials took; NaN when not known */
 	const struct rank_result *rank;
@@ -89,9 +95,7 @@ void report_html(struct str *out, const struct report_page *page);
 
 /* The page of a load. */
 struct report_load_page {
-	const char *title, *command, *started; /* as above */
-	const json_t *machine;
-	int64_t run;
+	struct report_run run;
 	struct load_report load;
 	const struct report_profile_page *profile; /* taken meanwhile; or NULL */
 };
@@ -111,9 +115,7 @@ void report_recording(
 
 /* The page of a recording. */
 struct report_recording_page {
-	const char *title, *command, *started; /* as above */
-	const json_t *machine;
-	int64_t run;
+	struct report_run run;
 	struct recording_report recording;
 };
 
@@ -128,9 +130,7 @@ void report_tune(struct str *out, const struct term *term, const struct tune_res
 
 /* The page of it, with a heat map where it is a table of two factors. */
 struct report_tune_page {
-	const char *title, *command, *started; /* as above */
-	const json_t *machine;
-	int64_t run;
+	struct report_run run;
 	uint64_t seed;
 	double seconds; /* that the trials took; NaN when not known */
 	const struct tune_result *tune;
@@ -171,9 +171,7 @@ struct profile_wish *report_profile_wishes(const struct profile *p, size_t *n);
 
 /* The page of a profile: an interactive flame graph with the tables and the source beside it. */
 struct report_profile_page {
-	const char *title, *command, *started; /* as above */
-	const json_t *machine;
-	int64_t run;
+	struct report_run run;
 	struct profile_report profile;
 	const struct profile_source *sources; /* those that could be read */
 	size_t n_sources;
@@ -203,7 +201,7 @@ void report_profile_diff(
 
 /* The page of it, with a differential flame graph. */
 struct report_profile_diff_page {
-	const char *title, *command; /* as above */
+	struct report_run run; /* title and command alone */
 	struct profile_diff_report diff;
 };
 
@@ -238,9 +236,7 @@ void report_incident(struct str *out, const struct term *term, const struct corr
 /* The page of it: target and top series over one axis of time, the map of all series, the table of
  * them, the account as a waterfall, the incident as a line of onsets. */
 struct report_correlate_page {
-	const char *title, *command, *started; /* as above */
-	const json_t *machine;
-	int64_t run;
+	struct report_run run;
 	struct correlate_report correlate;
 };
 

@@ -72,11 +72,11 @@ static char *page_of(const struct story *s)
 {
 	struct str out = STR_INIT;
 	json_t *machine = json_pack("{s:s}", "host", "<box>");
-	struct report_correlate_page page = {.title = "metrics<1>.csv",
-		.command = "culprit correlate 'metrics<1>.csv' --target total",
-		.started = "2018-11-06 10:00:00",
-		.machine = machine,
-		.run = 7,
+	struct report_correlate_page page = {.run.title = "metrics<1>.csv",
+		.run.command = "culprit correlate 'metrics<1>.csv' --target total",
+		.run.started = "2018-11-06 10:00:00",
+		.run.machine = machine,
+		.run.id = 7,
 		.correlate = s->report};
 
 	report_correlate_html(&out, &page);

@@ -83,11 +83,11 @@ static struct sample sample_new(const struct fixture *fixture)
 		"AMD EPYC 7B13 <1 & 2>", "cores", 2, "memory_bytes", (json_int_t)8323072000,
 		"kernel", "6.1.0-28-amd64", "git_commit", "03ed37fa", "git_dirty", 1, "limits",
 		"files", 1024);
-	s.page = (struct report_page){.title = "studies/mixed.yaml",
-		.command = "culprit find studies/mixed.yaml --trials 60 --seed 7",
-		.started = "2026-11-21 11:20:03 UTC",
-		.machine = s.machine,
-		.run = 12,
+	s.page = (struct report_page){.run.title = "studies/mixed.yaml",
+		.run.command = "culprit find studies/mixed.yaml --trials 60 --seed 7",
+		.run.started = "2026-11-21 11:20:03 UTC",
+		.run.machine = s.machine,
+		.run.id = 12,
 		.seed = 7,
 		.seconds = 81.3,
 		.rank = s.rank};
@@ -193,8 +193,8 @@ START_TEST(page_without_trials)
 	struct sample s = sample_new(&FIXTURE_LATENCY);
 	char *html;
 
-	s.page.machine = NULL;
-	s.page.run = 0;
+	s.page.run.machine = NULL;
+	s.page.run.id = 0;
 	s.page.seconds = NAN;
 	html = page_of("latency", &s, NULL);
 	ck_assert_ptr_nonnull(strstr(html, "<h2>Rows</h2>"));

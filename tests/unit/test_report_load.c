@@ -211,11 +211,11 @@ static char *page_of(enum load_fixture which, bool searched)
 	struct load_result r;
 	struct load_goal goals[2];
 	struct err err;
-	struct report_load_page page = {.title = "http://127.0.0.1:5001/?a=<1>&b",
-		.command = "culprit load 'http://127.0.0.1:5001/?a=<1>&b' -c 100",
-		.started = "2026-11-21 11:20:03",
-		.run = 12,
-		.machine = json_pack("{s:s, s:i}", "cpu", "AMD <1 & 2>", "cores", 2)};
+	struct report_load_page page = {.run.title = "http://127.0.0.1:5001/?a=<1>&b",
+		.run.command = "culprit load 'http://127.0.0.1:5001/?a=<1>&b' -c 100",
+		.run.started = "2026-11-21 11:20:03",
+		.run.id = 12,
+		.run.machine = json_pack("{s:s, s:i}", "cpu", "AMD <1 & 2>", "cores", 2)};
 	struct str out = STR_INIT;
 	char name[40];
 
@@ -235,7 +235,7 @@ static char *page_of(enum load_fixture which, bool searched)
 	html_assert_alone(out.p);
 	for (size_t i = 0; i < 2; i++)
 		load_goal_release(&goals[i]);
-	json_decref((json_t *)page.machine);
+	json_decref((json_t *)page.run.machine);
 	load_fixture_release(&spec, &r);
 	return str_take(&out);
 }

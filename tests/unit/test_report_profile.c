@@ -346,10 +346,10 @@ START_TEST(page_of_a_service)
 	static const struct profile_source SOURCE = {
 		"/srv/shop/app/main.py", 38, "def cpu_bound(n):\n\treturn '</script>'\n"};
 	struct profile *p = profile_fixture_app(12400);
-	const struct report_profile_page page = {.title = "python <app>.py",
-		.command = "culprit profile -- python '<app>.py'",
-		.started = "2026-11-21 12:00:00",
-		.run = 3,
+	const struct report_profile_page page = {.run.title = "python <app>.py",
+		.run.command = "culprit profile -- python '<app>.py'",
+		.run.started = "2026-11-21 12:00:00",
+		.run.id = 3,
 		.profile = report_of(p),
 		.sources = &SOURCE,
 		.n_sources = 1};
@@ -385,7 +385,7 @@ END_TEST
 START_TEST(page_of_nothing)
 {
 	struct profile *p = profile_fixture_empty();
-	const struct report_profile_page page = {.title = "nothing", .profile = report_of(p)};
+	const struct report_profile_page page = {.run.title = "nothing", .profile = report_of(p)};
 	char *html = page_of("nothing", &page);
 
 	assert_has(html, "No stack was seen.");
@@ -412,7 +412,8 @@ START_TEST(page_of_too_many)
 			profile_add(p, profile_node(p, at, p->nodes[at].function, line), &w);
 	}
 	{
-		const struct report_profile_page page = {.title = "many", .profile = report_of(p)};
+		const struct report_profile_page page = {
+			.run.title = "many", .profile = report_of(p)};
 		char *html = page_of("many", &page);
 		json_t *data = data_of(html), *nodes = json_object_get(data, "nodes");
 
@@ -552,8 +553,8 @@ START_TEST(page_of_a_difference)
 
 	pair_init(&x, profile_fixture_app(12400), profile_fixture_app(6200), PROFILE_CLOCK_WALL);
 	{
-		const struct report_profile_diff_page page = {.title = "before & after",
-			.command = "culprit compare 6 7",
+		const struct report_profile_diff_page page = {.run.title = "before & after",
+			.run.command = "culprit compare 6 7",
 			.diff = x.report};
 
 		report_profile_diff_html(&out, &page);

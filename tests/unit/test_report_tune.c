@@ -243,10 +243,10 @@ START_TEST(test_page)
 	for (size_t k = 0; k < 6; k++) {
 		struct tune_result r;
 		struct str out = STR_INIT;
-		struct report_tune_page page = {.title = "a <study> & more",
-			.command = "culprit tune study.yaml",
-			.started = "2030-01-01 12:00",
-			.run = 7,
+		struct report_tune_page page = {.run.title = "a <study> & more",
+			.run.command = "culprit tune study.yaml",
+			.run.started = "2030-01-01 12:00",
+			.run.id = 7,
 			.seconds = 12,
 			.tune = &r};
 
