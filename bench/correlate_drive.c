@@ -4,12 +4,13 @@
  *     correlate_drive make SERIES TIMES DIGITS SEED > file.csv
  *     correlate_drive read FILE [MEMORY_MB]
  *     correlate_drive run FILE TARGET [MEMORY_MB]
+ *     correlate_drive all FILE TARGET [MEMORY_MB]
  *
  * `make` writes a wide CSV file: a time a row from 2026-11-21 on, a minute apart; the columns
  * total, s1, s2, …: random walks with DIGITS digits behind the point, every hundredth of which
  * follows total. `read` and `run` say as JSON what each part took: wall and CPU seconds, and the
  * most memory that the process had (VmHWM), and of it what was not pages of files (RssAnon, at the
- * end).
+ * end). `all` looks for accounts and at an incident, the last twentieth, as well.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -23,7 +24,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rng.h"
+#include "correlate/accounting.h"
 #include "correlate/correlate.h"
+#include "correlate/incident.h"
 #include "correlate/series_csv.h"
 
 static size_t number(char **argv, int argc, int i, size_t without)
@@ -102,7 +105,27 @@ static double status(const char *key)
 	return kb * 1024;
 }
 
-static int drive(const char *path, const char *target, size_t memory_mb)
+/* What else goes through all series. */
+static int look_further(const struct series_set *s, size_t target, struct err *err)
+{
+	double end_s = s->start_s + s->step_s * (double)s->n_times;
+	struct incident_spec spec = {.from_s = end_s - s->step_s * (double)(s->n_times / 20),
+		.to_s = end_s,
+		.before_s = NAN,
+		.fdr = .05};
+	struct incident_result incident;
+	struct account accounts[ACCOUNT_MAX];
+	size_t n = account_find(accounts, s, target);
+	int rc;
+
+	while (n)
+		account_release(&accounts[--n]);
+	rc = incident_run(&incident, s, &spec, err);
+	incident_release(&incident);
+	return rc;
+}
+
+static int drive(const char *path, const char *target, bool all, size_t memory_mb)
 {
 	struct series_csv_options o = {.align = {.from_s = NAN, .to_s = NAN},
 		.memory_bytes = (uint64_t)memory_mb << 20,
@@ -122,6 +145,8 @@ static int drive(const char *path, const char *target, size_t memory_mb)
 		if (spec.target == SIZE_MAX || correlate_run(&result, &s, &spec, &err))
 			goto failed;
 	}
+	if (all && look_further(&s, spec.target, &err))
+		goto failed;
 	ran = now();
 	printf("{\"series\": %zu, \"times\": %zu, \"known\": %.0f, \"found\": %zu, "
 	       "\"read_wall_s\": %.6f, \"read_cpu_s\": %.6f, \"run_wall_s\": %.6f, "
@@ -144,9 +169,9 @@ int main(int argc, char **argv)
 		return make(number(argv, argc, 2, 3000), number(argv, argc, 3, 1440),
 			(int)number(argv, argc, 4, 4), number(argv, argc, 5, 6));
 	if (argc > 2 && !strcmp(argv[1], "read"))
-		return drive(argv[2], NULL, number(argv, argc, 3, 0));
-	if (argc > 3 && !strcmp(argv[1], "run"))
-		return drive(argv[2], argv[3], number(argv, argc, 4, 0));
-	fprintf(stderr, "usage: correlate_drive make|read|run …\n");
+		return drive(argv[2], NULL, false, number(argv, argc, 3, 0));
+	if (argc > 3 && (!strcmp(argv[1], "run") || !strcmp(argv[1], "all")))
+		return drive(argv[2], argv[3], argv[1][0] == 'a', number(argv, argc, 4, 0));
+	fprintf(stderr, "usage: correlate_drive make|read|run|all …\n");
 	return 2;
 }

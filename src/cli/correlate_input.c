@@ -253,9 +253,11 @@ static int cut(struct series_set *s, double from_s, double to_s, struct err *err
 		return err_set(err, ERR_INPUT,
 			"no time of the data lies between --from and --to; without them all of it "
 			"is taken");
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n; i++) {
 		memmove(s->items[i].values, s->items[i].values + from,
 			(to - from) * sizeof(double));
+		series_forget(s, i, 1);
+	}
 	s->start_s += s->step_s * (double)from;
 	s->n_times = to - from;
 	series_mark(s);

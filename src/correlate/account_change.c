@@ -28,22 +28,22 @@ static double sum_up(struct sum *sums, const struct series_set *s, const struct 
 	const double *total = s->items[a->total].values;
 	double whole = 0;
 
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t t = from; t < to; t++)
+		steps += isfinite(total[t]);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct account_part *p = &a->parts[i];
+
 		sums[i] = (struct sum){0, 0};
-	for (size_t t = from; t < to; t++) {
-		if (!isfinite(total[t]))
-			continue;
-		steps++;
-		for (size_t i = 0; i < a->n; i++) {
-			const struct account_part *p = &a->parts[i];
+		for (size_t t = from; t < to; t++) {
 			double time = s->items[p->time].values[t];
 			double weight = a->is_sum ? 1 : s->items[p->weight].values[t];
 
-			if (!isfinite(time) || !isfinite(weight))
+			if (!isfinite(total[t]) || !isfinite(time) || !isfinite(weight))
 				continue;
 			sums[i].weight += weight;
 			sums[i].time += weight * time;
 		}
+		account_forget(p, s);
 	}
 	for (size_t i = 0; i < a->n; i++) {
 		if (!a->is_sum)

@@ -8,6 +8,13 @@
 
 static const double FIT_MAX = .02;
 
+void account_forget(const struct account_part *p, const struct series_set *s)
+{
+	series_forget(s, p->time, 1);
+	if (p->weight != SIZE_MAX)
+		series_forget(s, p->weight, 1);
+}
+
 enum { FAMILIES_MAX = 64, TIMES_MIN = 12, SAMPLES = 16, PARTS_MIN = 2, WHOLES_MAX = 8 };
 
 /* ---- families, and the names within them ---- */
@@ -122,26 +129,41 @@ static struct family *families_of(const struct series_set *s, size_t total, size
 
 /* ---- does it fit ---- */
 
-/* What the parts make at a time; NaN where there are none. */
-static double made_at(const struct account *a, const struct series_set *s, size_t t)
+/*
+ * What the parts make at n times, evenly spread; NaN where there are none. Part by part, for values
+ * may lie in a file, of which no more than a part need be in memory then.
+ */
+static double *made_at(const struct account *a, const struct series_set *s, size_t n)
 {
-	double top = 0, bottom = 0;
-	size_t known = 0;
+	double *made = mem_zalloc(n + 1, sizeof(*made)),
+	       *bottom = mem_zalloc(n + 1, sizeof(*bottom));
+	uint32_t *known = mem_zalloc(n + 1, sizeof(*known));
 
 	for (size_t i = 0; i < a->n; i++) {
-		double time = s->items[a->parts[i].time].values[t], weight = 1;
+		const struct account_part *p = &a->parts[i];
 
-		if (!a->is_sum)
-			weight = s->items[a->parts[i].weight].values[t];
-		if (!isfinite(time) || !isfinite(weight))
-			continue;
-		known++;
-		top += weight * time;
-		bottom += weight;
+		for (size_t k = 0; k < n; k++) {
+			size_t t = k * s->n_times / n;
+			double time = s->items[p->time].values[t];
+			double weight = a->is_sum ? 1 : s->items[p->weight].values[t];
+
+			if (!isfinite(time) || !isfinite(weight))
+				continue;
+			known[k]++;
+			made[k] += weight * time;
+			bottom[k] += weight;
+		}
+		account_forget(p, s);
 	}
-	if (!known || (!a->is_sum && !(bottom > 0)))
-		return NAN;
-	return a->is_sum ? top : top / bottom;
+	for (size_t k = 0; k < n; k++) {
+		if (!known[k] || (!a->is_sum && !(bottom[k] > 0)))
+			made[k] = NAN;
+		else if (!a->is_sum)
+			made[k] /= bottom[k];
+	}
+	free(bottom);
+	free(known);
+	return made;
 }
 
 static int by_value(const void *a, const void *b)
@@ -154,27 +176,26 @@ static int by_value(const void *a, const void *b)
 /* Of n times, evenly spread; ∞ where too few are known. */
 static double fit_of(const struct account *a, const struct series_set *s, size_t n)
 {
-	double *off = mem_alloc(n + 1, sizeof(*off)), fit = INFINITY;
+	double *off = mem_alloc(n + 1, sizeof(*off)), *made = made_at(a, s, n), fit = INFINITY;
 	const double *total = s->items[a->total].values;
 	size_t known = 0, asked = 0;
 
 	for (size_t k = 0; k < n; k++) {
 		size_t t = k * s->n_times / n;
-		double made;
 
 		if (!isfinite(total[t]))
 			continue;
 		asked++;
-		made = made_at(a, s, t);
-		if (isfinite(made))
-			off[known++] = fabs(made - total[t]) /
-				       fmax(fabs(total[t]), fmax(fabs(made), 1e-300));
+		if (isfinite(made[k]))
+			off[known++] = fabs(made[k] - total[t]) /
+				       fmax(fabs(total[t]), fmax(fabs(made[k]), 1e-300));
 	}
 	if (known >= TIMES_MIN && 2 * known >= asked) {
 		qsort(off, known, sizeof(*off), by_value);
 		fit = off[(size_t)ceil(.99 * (double)known) - 1];
 	}
 	free(off);
+	free(made);
 	return fit;
 }
 

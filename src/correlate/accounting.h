@@ -68,6 +68,9 @@ int account_explain(struct account_change *out, const struct series_set *s, cons
 	const struct account_stretch *was, const struct account_stretch *is, struct err *err);
 void account_change_release(struct account_change *c);
 
+/* series_forget() of what a part is made of. */
+void account_forget(const struct account_part *p, const struct series_set *s);
+
 /* Is this series a part's time, so that it moves the total by construction? */
 bool account_has(const struct account *a, size_t series);
 

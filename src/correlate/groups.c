@@ -51,6 +51,7 @@ static void score_some(void *arg, size_t task)
 		s->gaps[i] = !v.whole || row->lag;
 		if (s->mask)
 			shift(v.mask, s->mask + i * m, m, row->lag);
+		series_forget(s->set, row->series, 1);
 	}
 	corr_scratch_release(&w);
 	corr_values_release(&v);

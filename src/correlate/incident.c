@@ -93,6 +93,7 @@ static void look_some(void *arg, size_t task)
 	incident_scratch_init(&w, job->window.to - job->window.start);
 	for (size_t i = task * CHUNK; i < (task + 1) * CHUNK && i < job->set->n; i++)
 		look(job, i, &w);
+	series_forget(job->set, task * CHUNK, CHUNK);
 	incident_scratch_release(&w);
 }
 
@@ -145,6 +146,7 @@ static void date_one(void *arg, size_t k)
 	if (row->found)
 		date(row, &job->scores[row->series], job->set->items[row->series].values,
 			&job->window, job->set, .05 / (double)job->n_found);
+	series_forget(job->set, row->series, 1);
 }
 
 /* ---- all ---- */

@@ -40,15 +40,15 @@ void series_note(struct series_set *s, const char *format, ...)
 
 void series_forget(const struct series_set *s, size_t first, size_t n)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), row = s->n_times * sizeof(double);
-	size_t from, to;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), from, to;
 
 	if (!s->mapped_bytes || first >= s->n)
 		return;
 	n = n < s->n - first ? n : s->n - first;
 	/* whole pages, and the one at the beginning, which the series before shares */
-	from = first * row / page * page;
-	to = (first + n) * row / page * page;
+	from = (size_t)(s->items[first].values - s->memory) * sizeof(double) / page * page;
+	to = (size_t)(s->items[first + n - 1].values + s->n_times - s->memory) * sizeof(double);
+	to = to / page * page;
 	if (to > from)
 		madvise((char *)s->memory + from, to - from, MADV_DONTNEED);
 }
@@ -213,6 +213,8 @@ static void mark_same(struct series_set *s, const uint64_t *numbers)
 			if (other->same_as == SIZE_MAX &&
 				same_values(one->values, other->values, s->n_times))
 				one->same_as = order[k].series;
+			series_forget(s, order[k].series, 1);
+			series_forget(s, order[i].series, 1);
 		}
 	}
 	free(order);
@@ -229,9 +231,10 @@ static void mark_chunk(void *arg, size_t task)
 {
 	struct marking *m = arg;
 
-	for (size_t i = task * MARK_CHUNK; i < (task + 1) * MARK_CHUNK && i < m->set->n; i++)
+	for (size_t i = task * MARK_CHUNK; i < (task + 1) * MARK_CHUNK && i < m->set->n; i++) {
 		m->numbers[i] = mark_one(&m->set->items[i], m->set->n_times);
-	series_forget(m->set, task * MARK_CHUNK, MARK_CHUNK);
+		series_forget(m->set, i, 1);
+	}
 }
 
 void series_mark(struct series_set *s)

@@ -236,10 +236,13 @@ static void make_items(const struct wide *w, struct series_set *out)
 
 static void to_rates(struct wide *w, struct series_set *out)
 {
-	for (size_t i = 0; w->counters && i < out->n; i++)
-		if (w->counters[i])
-			out->items[i].resets =
-				series_rates(out->items[i].values, w->cell_time_s, w->axis.n);
+	for (size_t i = 0; w->counters && i < out->n; i++) {
+		if (!w->counters[i])
+			continue;
+		out->items[i].resets =
+			series_rates(out->items[i].values, w->cell_time_s, w->axis.n);
+		series_forget(out, i, 1);
+	}
 }
 
 static void find_counters(struct wide *w)

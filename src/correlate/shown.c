@@ -69,6 +69,7 @@ void corr_keep_shown(struct correlate_result *r, const struct series_set *s)
 
 		r->shown.items[i].values =
 			thinned(s->items[i].values, s->n_times, r->shown.n_times);
+		series_forget(s, i, 1);
 	}
 	r->top = set_for(s, n_top + 1, CORRELATE_TOP_POINTS);
 	for (size_t k = 0; k <= n_top; k++) {
