@@ -3,70 +3,16 @@
 
 #include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "csv_text.h"
 #include "unit.h"
 
 static const double START_S = 1795287600; /* 2026-11-21 19:00:00 UTC */
-
-static char path[64] = "/tmp/culprit-csv-XXXXXX";
-
-static void write_file(const char *text, size_t len)
-{
-	int fd = mkstemp(path);
-
-	ck_assert_int_ge(fd, 0);
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		ck_assert_int_gt(n, 0);
-		text += n;
-		len -= (size_t)n;
-	}
-	close(fd);
-}
-
-static void remove_file(void)
-{
-	unlink(path);
-	memcpy(path + strlen(path) - 6, "XXXXXX", 6);
-}
-
-static struct series_csv_options options(void)
-{
-	return (struct series_csv_options){.align = {.from_s = NAN, .to_s = NAN}};
-}
-
-static int read_bytes(struct series_set *s, const char *text, size_t len,
-	const struct series_csv_options *o, struct err *err)
-{
-	int rc;
-
-	*err = (struct err){0};
-	write_file(text, len);
-	rc = series_read_csv(s, path, o, err);
-	remove_file();
-	return rc;
-}
-
-static struct series_set read_text(const char *text, const struct series_csv_options *o)
-{
-	struct series_csv_options all = options();
-	struct series_set s;
-	struct err err;
-
-	ck_assert_msg(!read_bytes(&s, text, strlen(text), o ? o : &all, &err), "%s\n%.300s",
-		err.text, text);
-	return s;
-}
 
 /* Names and values as "a 1 2 -; b 3 4 5": a text that a test can say. */
 static char *shown(const struct series_set *s)
@@ -88,7 +34,7 @@ static char *shown(const struct series_set *s)
 
 static void check(const char *text, const char *expected)
 {
-	struct series_set s = read_text(text, NULL);
+	struct series_set s = csv_text_set(text, NULL);
 
 	ck_assert_msg(!strcmp(shown(&s), expected), "%s\nnot %s\n%s", shown(&s), expected, text);
 	series_set_release(&s);
@@ -96,7 +42,7 @@ static void check(const char *text, const char *expected)
 
 static void check_note(const char *text, const char *expected, const char *note)
 {
-	struct series_set s = read_text(text, NULL);
+	struct series_set s = csv_text_set(text, NULL);
 
 	ck_assert_str_eq(shown(&s), expected);
 	ck_assert_msg(strstr(str_text(&s.notes), note), "'%s' in:\n%s", note, str_text(&s.notes));
@@ -105,11 +51,11 @@ static void check_note(const char *text, const char *expected, const char *note)
 
 static void check_refused(const char *text, enum err_kind kind, const char *part)
 {
-	struct series_csv_options o = options();
+	struct series_csv_options o = csv_text_options();
 	struct series_set s;
 	struct err err;
 
-	ck_assert_msg(read_bytes(&s, text, strlen(text), &o, &err) == -(int)kind, "%s\n%.300s",
+	ck_assert_msg(csv_text_read(&s, text, strlen(text), &o, &err) == -(int)kind, "%s\n%.300s",
 		err.text, text);
 	ck_assert_msg(strstr(err.text, part), "'%s' in: %s", part, err.text);
 	/* one sentence, of which file */
@@ -121,8 +67,8 @@ static void check_refused(const char *text, enum err_kind kind, const char *part
 
 START_TEST(wide)
 {
-	struct series_set s = read_text("time,a,b\n2026-11-21T19:00:00Z,1,-2.5\n"
-					"2026-11-21T19:01:00Z,1e3,.25\n",
+	struct series_set s = csv_text_set("time,a,b\n2026-11-21T19:00:00Z,1,-2.5\n"
+					   "2026-11-21T19:01:00Z,1e3,.25\n",
 		NULL);
 
 	ck_assert_str_eq(shown(&s), "a 1 1000; b -2.5 0.25");
@@ -204,7 +150,7 @@ START_TEST(gaps)
 	      "180,5,na,nil,<NA>,6\n",
 		"a 1 - - 5; b - 2 - -; c - - 3 -; d - - 4 -; e - - - 6");
 	struct series_set s =
-		read_text("time,a,b\n0,inf,1\n60,-Infinity,1e999\n120,+inf,3\n", NULL);
+		csv_text_set("time,a,b\n0,inf,1\n60,-Infinity,1e999\n120,+inf,3\n", NULL);
 
 	ck_assert_str_eq(shown(&s), "a - - -; b 1 - 3");
 	ck_assert_uint_eq(s.points_bad, 4);
@@ -219,7 +165,7 @@ END_TEST
 START_TEST(unsorted_and_duplicated)
 {
 	struct series_set s =
-		read_text("time,a,b\n120,3,1\n0,1,\n60,2,10\n60,4,\n60,NaN,20\n180,4,4\n", NULL);
+		csv_text_set("time,a,b\n120,3,1\n0,1,\n60,2,10\n60,4,\n60,NaN,20\n180,4,4\n", NULL);
 
 	ck_assert_str_eq(shown(&s), "a 1 3 3 4; b - 15 1 4");
 	ck_assert_uint_eq(s.points_unsorted, 1);
@@ -251,12 +197,12 @@ END_TEST
 START_TEST(cut_anywhere)
 {
 	static const char TEXT[] = "time,a,b\n0,1.25,2\n60,3.5,4\n120,5,6.75\n";
-	struct series_csv_options o = options();
+	struct series_csv_options o = csv_text_options();
 
 	for (size_t len = 0; len < sizeof(TEXT); len++) {
 		struct series_set s;
 		struct err err;
-		int rc = read_bytes(&s, TEXT, len, &o, &err);
+		int rc = csv_text_read(&s, TEXT, len, &o, &err);
 		const char *row3 = strstr(TEXT, "120");
 		bool left_out;
 
@@ -329,13 +275,13 @@ START_TEST(not_csv)
 		{"hello world\n", 12, "a line of names"},
 		{"hello world\nhow are you\n", 24, "no column holds times"},
 	};
-	struct series_csv_options o = options();
+	struct series_csv_options o = csv_text_options();
 	struct series_set s;
 	struct err err;
 
 	for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++) {
 		ck_assert_int_eq(
-			read_bytes(&s, FILES[i].bytes, FILES[i].len, &o, &err), -ERR_INPUT);
+			csv_text_read(&s, FILES[i].bytes, FILES[i].len, &o, &err), -ERR_INPUT);
 		ck_assert_msg(
 			strstr(err.text, FILES[i].part) && !strchr(err.text, '\n'), "%s", err.text);
 	}
@@ -354,7 +300,7 @@ static void check_times(const char *a, const char *b, double start_s, double ste
 	struct series_set s;
 
 	str_addf(&text, "when,a\n\"%s\",1\n\"%s\",2\n", a, b);
-	s = read_text(text.p, NULL);
+	s = csv_text_set(text.p, NULL);
 	ck_assert_msg(fabs(s.start_s - start_s) < 1e-6, "%s: %f", a, s.start_s);
 	ck_assert_msg(fabs(s.step_s - step_s) < 1e-6, "%s: %f", a, s.step_s);
 	ck_assert_uint_eq(s.n_times, 2);
@@ -388,7 +334,7 @@ START_TEST(forms_of_time)
 		for (int minute = 0; minute < 1440; minute++)
 			str_addf(&text, "%d/3/2026 %d:%02d,%d\n", day, minute / 60, minute % 60,
 				day);
-	struct series_set s = read_text(text.p, NULL);
+	struct series_set s = csv_text_set(text.p, NULL);
 
 	ck_assert_uint_eq(s.n_times, 28 * 1440);
 	ck_assert_double_eq(s.step_s, 60);
@@ -401,7 +347,7 @@ END_TEST
 
 START_TEST(column_of_times)
 {
-	struct series_csv_options o = options();
+	struct series_csv_options o = csv_text_options();
 	struct series_set s;
 	struct err err;
 
@@ -414,11 +360,11 @@ START_TEST(column_of_times)
 		"no line of names");
 	check_refused("a,b\n1,2\n3,4\n", ERR_INPUT, "no column holds times");
 	o.time_column = "B";
-	s = read_text("a,b\n1,10\n3,20\n", &o);
+	s = csv_text_set("a,b\n1,10\n3,20\n", &o);
 	ck_assert_str_eq(shown(&s), "a 1 3");
 	series_set_release(&s);
 	o.time_column = "tiem";
-	ck_assert_int_eq(read_bytes(&s, "time,a\n0,1\n", 11, &o, &err), -ERR_USAGE);
+	ck_assert_int_eq(csv_text_read(&s, "time,a\n0,1\n", 11, &o, &err), -ERR_USAGE);
 	ck_assert_msg(strstr(err.text, "did you mean 'time'"), "%s", err.text);
 	check_refused("time,a\n60,1\n60,2\n60,3\n", ERR_INPUT,
 		"all rows have one time, 1970-01-01 00:01:00 UTC");
@@ -429,7 +375,7 @@ END_TEST
 
 START_TEST(summer_time)
 {
-	struct series_csv_options o = options();
+	struct series_csv_options o = csv_text_options();
 	struct str text = STR_INIT;
 	struct series_set s;
 
@@ -441,7 +387,7 @@ START_TEST(summer_time)
 
 		str_addf(&text, "2026-10-25 %02d:%02d,%d\n", local / 4, local % 4 * 15, quarter);
 	}
-	s = read_text(text.p, &o);
+	s = csv_text_set(text.p, &o);
 	ck_assert_double_eq(s.start_s, 1792882800); /* 2026-10-24 23:00:00 UTC */
 	ck_assert_uint_eq(s.n_times, 20);
 	ck_assert_uint_eq(s.points_duplicate + s.points_unsorted + s.gaps, 0);
@@ -459,12 +405,13 @@ START_TEST(summer_time)
 		for (int i = 0; i < 2; i++)
 			str_addf(&text, "2026-10-25 0%d:00,%s,%d\n", hour < 2 ? hour + 1 : hour,
 				i ? "b" : "a", hour);
-	s = read_text(text.p, &o);
+	s = csv_text_set(text.p, &o);
 	ck_assert_str_eq(shown(&s), "a 0 1 2 3 4; b 0 1 2 3 4");
 	series_set_release(&s);
 
 	/* 2026-03-29: 02:00 … 02:59 is not there */
-	s = read_text("time,a\n2026-03-29 01:30,1\n2026-03-29 02:30,2\n2026-03-29 04:30,4\n", &o);
+	s = csv_text_set(
+		"time,a\n2026-03-29 01:30,1\n2026-03-29 02:30,2\n2026-03-29 04:30,4\n", &o);
 	ck_assert_str_eq(shown(&s), "a 1 2 4");
 	ck_assert_double_eq(s.start_s, 1774744200); /* 00:30 UTC; then 01:30, 02:30 */
 	ck_assert_msg(strstr(str_text(&s.notes), "1 rows have a time that Europe/Berlin's clocks "
@@ -472,7 +419,7 @@ START_TEST(summer_time)
 		"%s", str_text(&s.notes));
 	series_set_release(&s);
 	/* times that say their offset need no zone */
-	s = read_text("time,a\n2026-10-25 02:30+02:00,1\n2026-10-25 02:30+01:00,2\n", &o);
+	s = csv_text_set("time,a\n2026-10-25 02:30+02:00,1\n2026-10-25 02:30+01:00,2\n", &o);
 	ck_assert_double_eq(s.step_s, 3600);
 	ck_assert(!s.notes.len);
 	series_set_release(&s);
@@ -481,7 +428,7 @@ START_TEST(summer_time)
 	struct err err;
 
 	o.zone = "Mars/Olympus";
-	ck_assert_int_eq(read_bytes(&s, "time,a\n0,1\n60,2\n", 16, &o, &err), -ERR_USAGE);
+	ck_assert_int_eq(csv_text_read(&s, "time,a\n0,1\n60,2\n", 16, &o, &err), -ERR_USAGE);
 }
 END_TEST
 
@@ -489,8 +436,8 @@ START_TEST(stretches_and_steps)
 {
 	static const char TEXT[] =
 		"time,a,x_total\n0,1,10\n10,2,20\n20,3,40\n30,,5\n40,5,15\n50,6,25\n";
-	struct series_csv_options o = options();
-	struct series_set s = read_text(TEXT, &o);
+	struct series_csv_options o = csv_text_options();
+	struct series_set s = csv_text_set(TEXT, &o);
 
 	ck_assert_str_eq(shown(&s), "a 1 2 3 - 5 6; x_total - 1 2 0.5 1 1");
 	ck_assert_uint_eq(s.items[1].resets, 1);
@@ -498,32 +445,32 @@ START_TEST(stretches_and_steps)
 	series_set_release(&s);
 	o.align.from_s = 10;
 	o.align.to_s = 40;
-	s = read_text(TEXT, &o);
+	s = csv_text_set(TEXT, &o);
 	ck_assert_str_eq(shown(&s), "a 2 3 - 5; x_total - 2 0.5 1");
 	series_set_release(&s);
 	o.align.from_s = 1000;
 	o.align.to_s = NAN;
 	struct err err;
 
-	ck_assert_int_eq(read_bytes(&s, TEXT, sizeof(TEXT) - 1, &o, &err), -ERR_INPUT);
+	ck_assert_int_eq(csv_text_read(&s, TEXT, sizeof(TEXT) - 1, &o, &err), -ERR_INPUT);
 	ck_assert_msg(strstr(err.text, "no row lies between --from and --to"), "%s", err.text);
-	o = options();
+	o = csv_text_options();
 	o.align.step_s = 20;
-	s = read_text("time,a,b\n0,1,\n10,2,5\n20,3,\n30,4,6\n40,5,7\n", &o);
+	s = csv_text_set("time,a,b\n0,1,\n10,2,5\n20,3,\n30,4,6\n40,5,7\n", &o);
 	/* nearest that is known: 0 → 0, 20 → 10 or 20, 40 → 30 or 40 */
 	ck_assert_str_eq(shown(&s), "a 1 3 5; b - 5 7");
 	ck_assert(s.resampled);
 	series_set_release(&s);
 	o.align.how = ALIGN_MEAN;
-	s = read_text("time,a,b\n0,1,\n10,2,5\n20,3,\n30,4,6\n40,5,7\n", &o);
+	s = csv_text_set("time,a,b\n0,1,\n10,2,5\n20,3,\n30,4,6\n40,5,7\n", &o);
 	ck_assert_str_eq(shown(&s), "a 1 2.5 4.5; b - 5 6.5");
 	series_set_release(&s);
 	static const char *const COUNTERS[] = {"_count"};
 
-	o = options();
+	o = csv_text_options();
 	o.counters = COUNTERS;
 	o.n_counters = 1;
-	s = read_text("time,x_count,y\n0,1,1\n10,11,2\n20,31,3\n", &o);
+	s = csv_text_set("time,x_count,y\n0,1,1\n10,11,2\n20,31,3\n", &o);
 	ck_assert_str_eq(shown(&s), "x_count - 1 2; y 1 2 3");
 	series_set_release(&s);
 }
@@ -533,7 +480,7 @@ END_TEST
 
 START_TEST(long_form)
 {
-	struct series_csv_options o = options();
+	struct series_csv_options o = csv_text_options();
 	struct series_set s;
 	struct err err;
 
@@ -552,276 +499,21 @@ START_TEST(long_form)
 		"--name 'endpoint' --value 'ms'");
 	o.name_column = "endpoint";
 	o.value_column = "ms";
-	s = read_text("time,endpoint,ms\n0,a,1\n0,b,2\n60,a,1\n60,b,3\n", &o);
+	s = csv_text_set("time,endpoint,ms\n0,a,1\n0,b,2\n60,a,1\n60,b,3\n", &o);
 	ck_assert_str_eq(shown(&s), "a 1 1; b 2 3");
 	series_set_release(&s);
 	o.value_column = NULL;
-	ck_assert_int_eq(read_bytes(&s, "time,endpoint,ms\n0,a,1\n", 23, &o, &err), -ERR_USAGE);
+	ck_assert_int_eq(csv_text_read(&s, "time,endpoint,ms\n0,a,1\n", 23, &o, &err), -ERR_USAGE);
 	ck_assert_msg(strstr(err.text, "--name and --value belong together"), "%s", err.text);
 	o.value_column = "time";
-	ck_assert_int_eq(read_bytes(&s, "time,endpoint,ms\n0,a,1\n", 23, &o, &err), -ERR_USAGE);
-	o = options();
+	ck_assert_int_eq(csv_text_read(&s, "time,endpoint,ms\n0,a,1\n", 23, &o, &err), -ERR_USAGE);
+	o = csv_text_options();
 	o.memory_bytes = 100;
-	ck_assert_int_eq(
-		read_bytes(&s, "time,name,value\n0,a,1\n1,a,2\n2,a,3\n", 34, &o, &err), -ERR_INPUT);
+	ck_assert_int_eq(csv_text_read(&s, "time,name,value\n0,a,1\n1,a,2\n2,a,3\n", 34, &o, &err),
+		-ERR_INPUT);
 	ck_assert_msg(strstr(err.text, "wide form"), "%s", err.text);
 }
 END_TEST
-
-/* ---- large ones, against what they were made from ---- */
-
-struct table {
-	size_t n, times;
-	double *values; /* by series */
-	size_t duplicates;
-};
-
-/* Random values with gaps, written in `order`, with some rows twice (the mean of both is meant);
- * `quoted` rows hold line ends within quotes. */
-static char *make_wide(struct table *t, struct rng *r, bool shuffled, bool quoted, size_t *len)
-{
-	struct str text = STR_INIT;
-	uint32_t *order = mem_alloc(t->times, sizeof(*order));
-
-	rng_permutation(r, order, (uint32_t)t->times);
-	t->values = mem_alloc(t->n * t->times, sizeof(double));
-	t->duplicates = 0;
-	for (size_t i = 0; i < t->n; i++)
-		str_addf(&text, "s%zu,", i);
-	str_add(&text, "\"the time\",words\n");
-	for (size_t k = 0; k < t->times; k++) {
-		size_t time = shuffled ? order[k] : k;
-		/* the first and the last are there, so that the axis is the same */
-		bool missing = time && time + 1 < t->times && rng_below(r, 20) == 0;
-		int twice = !missing && rng_below(r, 10) == 0;
-
-		t->duplicates += (size_t)twice;
-		for (size_t i = 0; i < t->n; i++)
-			t->values[i * t->times + time] = NAN;
-		for (int row = 0; !missing && row <= twice; row++) {
-			for (size_t i = 0; i < t->n; i++) {
-				double *v = &t->values[i * t->times + time];
-				/* whole eighths: their mean is exact */
-				double one = (double)rng_below(r, 1000000) / 8;
-
-				if (rng_below(r, 50) == 0) {
-					str_add_char(&text, ',');
-					continue;
-				}
-				str_addf(&text, rng_below(r, 30) ? "%.3f," : "\"%.3f\",", one);
-				*v = isnan(*v) ? one : (*v + one) / 2;
-			}
-			str_addf(&text, "%zu,%s\n", 1795287600 + 60 * time,
-				!quoted           ? "x"
-				: rng_below(r, 3) ? "\"a\nb\""
-						  : "\"\"");
-		}
-	}
-	free(order);
-	*len = text.len;
-	return text.p;
-}
-
-static void check_table(const struct table *t, const struct series_set *s)
-{
-	ck_assert_uint_eq(s->n, t->n);
-	ck_assert_uint_eq(s->n_times, t->times);
-	ck_assert_double_eq(s->start_s, START_S);
-	ck_assert_double_eq(s->step_s, 60);
-	ck_assert_uint_eq(s->points_duplicate, t->duplicates * t->n);
-	for (size_t i = 0; i < t->n; i++) {
-		const double *a = s->items[i].values, *b = t->values + i * t->times;
-
-		for (size_t k = 0; k < t->times; k++)
-			if (a[k] != b[k] && !(isnan(a[k]) && isnan(b[k])))
-				ck_abort_msg("series %zu at %zu: %g, not %g", i, k, a[k], b[k]);
-	}
-}
-
-START_TEST(large)
-{
-	static const struct {
-		size_t n, times;
-		bool shuffled, quoted;
-	} SIZES[] = {{300, 700, false, false}, {40, 5000, false, false}, {40, 4000, true, false},
-		{1, 20000, false, false}, {3, 9000, true, true}, {30, 3000, false, true},
-		{20001, 11, false, false}, {700, 131, true, false}};
-	struct rng r;
-
-	rng_seed(&r, 6, 20);
-	for (size_t k = 0; k < sizeof(SIZES) / sizeof(SIZES[0]); k++) {
-		struct table t = {SIZES[k].n, SIZES[k].times};
-		size_t len;
-		char *text = make_wide(&t, &r, SIZES[k].shuffled, SIZES[k].quoted, &len);
-		struct series_csv_options o = options();
-
-		/* in memory, then through a file: the same */
-		for (int filed = 0; filed < 2; filed++) {
-			struct series_set s;
-			struct err err;
-
-			o.memory_bytes = filed ? 100000 : 0;
-			o.temp_folder = "/tmp";
-			ck_assert_msg(!read_bytes(&s, text, len, &o, &err), "%s", err.text);
-			ck_assert_int_eq(s.mapped_bytes > 0, filed);
-			check_table(&t, &s);
-			series_set_release(&s);
-		}
-		free(t.values);
-		free(text);
-	}
-}
-END_TEST
-
-/* A time that is wrong by years: neither memory nor the disk is filled with what is not known. */
-START_TEST(large_gap)
-{
-	struct str text = STR_INIT;
-	struct series_csv_options o = options();
-	struct series_set s;
-	struct err err;
-
-	str_add(&text, "time");
-	for (int i = 0; i < 300; i++)
-		str_addf(&text, ",s%d", i);
-	for (int row = 0; row < 100; row++) {
-		str_addf(&text, "\n%d", row < 99 ? row : 5000000);
-		for (int i = 0; i < 300; i++)
-			str_addf(&text, ",%d", row * i);
-	}
-	str_add_char(&text, '\n');
-	ck_assert_int_eq(read_bytes(&s, text.p, text.len, &o, &err), -ERR_INPUT);
-	ck_assert_msg(strstr(err.text, "100 rows reach from 1970-01-01 00:00:00 UTC to 1970-02-27 "
-				       "20:53:20 UTC, with a step of 1.00 s") &&
-			      strstr(err.text, "--from"),
-		"%s", err.text);
-	o.align.to_s = 1000;
-	ck_assert_msg(!read_bytes(&s, text.p, text.len, &o, &err), "%s", err.text);
-	ck_assert_uint_eq(s.n_times, 99);
-	series_set_release(&s);
-	str_release(&text);
-}
-END_TEST
-
-/* An error far into a large file is said with its line. */
-START_TEST(large_and_wrong)
-{
-	struct rng r;
-	struct table t = {100, 6000};
-	size_t len, line = 1;
-	char *text, *at;
-	struct series_csv_options o = options();
-	struct series_set s;
-	struct err err;
-	char expected[64];
-
-	rng_seed(&r, 6, 21);
-	text = make_wide(&t, &r, false, false, &len);
-	for (size_t k = 0; k < 3; k++) {
-		at = strchr(text + len / 4 * (3 - k), '\n') + 1;
-		line = 1;
-		for (const char *p = text; p < at; p++)
-			line += *p == '\n';
-		memcpy(at, "x", 1);
-		ck_assert_int_eq(read_bytes(&s, text, len, &o, &err), -ERR_INPUT);
-		snprintf(expected, sizeof(expected), ":%zu: 'x", line);
-		ck_assert_msg(strstr(err.text, expected), "%s, not %s", err.text, expected);
-	}
-	o.temp_folder = "/nonexistent";
-	o.memory_bytes = 1000;
-	ck_assert_int_eq(read_bytes(&s, text, len, &o, &err), -ERR_SYSTEM);
-	ck_assert_msg(strstr(err.text, "TMPDIR"), "%s", err.text);
-	free(text);
-	free(t.values);
-}
-END_TEST
-
-START_TEST(through_a_pipe)
-{
-	struct rng r;
-	struct table t = {50, 4000};
-	struct series_csv_options o = options();
-	struct series_set s;
-	struct err err;
-	size_t len;
-	char *text;
-	char fifo[] = "/tmp/culprit-fifo-XXXXXX";
-	int status;
-	pid_t child;
-
-	rng_seed(&r, 6, 22);
-	text = make_wide(&t, &r, true, false, &len);
-	ck_assert_ptr_nonnull(mkdtemp(fifo));
-	snprintf(path, sizeof(path), "%s/f", fifo);
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	child = fork();
-	if (!child) {
-		int fd = open(path, O_WRONLY);
-
-		alarm(20);
-		for (size_t at = 0; at < len;) {
-			ssize_t n = write(fd, text + at, len - at < 7777 ? len - at : 7777);
-
-			if (n <= 0)
-				_exit(1);
-			at += (size_t)n;
-		}
-		_exit(0);
-	}
-	ck_assert_msg(!series_read_csv(&s, path, &o, &err), "%s", err.text);
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-	unlink(path);
-	rmdir(fifo);
-	check_table(&t, &s);
-	series_set_release(&s);
-	free(text);
-	free(t.values);
-}
-END_TEST
-
-/* The long form of the same, in any order. */
-START_TEST(large_long_form)
-{
-	struct rng r;
-	struct table t = {70, 900};
-	struct str text = STR_INIT;
-	struct series_set s;
-	uint32_t *order = mem_alloc(t.n * t.times, sizeof(*order));
-	size_t first = SIZE_MAX;
-
-	rng_seed(&r, 6, 23);
-	rng_permutation(&r, order, (uint32_t)(t.n * t.times));
-	t.values = mem_alloc(t.n * t.times, sizeof(double));
-	str_add(&text, "time,name,value\n");
-	for (size_t k = 0; k < t.n * t.times; k++) {
-		size_t i = order[k] / t.times, time = order[k] % t.times;
-
-		t.values[order[k]] = (double)rng_below(&r, 100000) / 8;
-		str_addf(&text, "%zu,%sseries %zu%s,%.3f\n", 1795287600 + 60 * time,
-			k % 3 ? "" : "\"", i, k % 3 ? "" : "\"", t.values[order[k]]);
-		first = first == SIZE_MAX ? i : first;
-	}
-	s = read_text(text.p, NULL);
-	ck_assert_uint_eq(s.n, t.n);
-	ck_assert_uint_eq(s.n_times, t.times);
-	ck_assert_uint_eq(s.gaps, 0);
-	for (size_t k = 0; k < t.n; k++) {
-		size_t i = (size_t)strtoul(s.items[k].name + 7, NULL, 10);
-
-		ck_assert_uint_lt(i, t.n);
-		ck_assert(k || i == first);
-		if (memcmp(s.items[k].values, t.values + i * t.times, t.times * sizeof(double)))
-			ck_abort_msg("%s", s.items[k].name);
-	}
-	series_set_release(&s);
-	str_release(&text);
-	free(order);
-	free(t.values);
-}
-END_TEST
-
 UNIT_MAIN("series_csv", wide, bom_and_line_ends, quotes, separators, decimal_commas, gaps,
 	unsorted_and_duplicated, fields_too_few_or_too_many, cut_anywhere, columns_of_words,
-	not_csv, forms_of_time, column_of_times, summer_time, stretches_and_steps, long_form, large,
-	large_gap, large_and_wrong, through_a_pipe, large_long_form)
+	not_csv, forms_of_time, column_of_times, summer_time, stretches_and_steps, long_form)
