@@ -61,6 +61,15 @@ void cli_print_json(const json_t *value)
 
 static bool progress_shown;
 
+int cli_write_report(const char *path, const struct str *page, bool say, struct err *err)
+{
+	int rc = file_write(path, str_text(page), page->len, err);
+
+	if (!rc && say)
+		cli_note("the report is %s", path);
+	return rc;
+}
+
 void cli_note(const char *format, ...)
 {
 	struct str text = STR_INIT;

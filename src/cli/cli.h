@@ -88,6 +88,9 @@ void cli_print(const char *text);
 void cli_print_bytes(const char *bytes, size_t len);
 void cli_print_json(const json_t *value);
 
+/* Writes the page of a result to its file, and with `say` where it is to stderr. */
+int cli_write_report(const char *path, const struct str *page, bool say, struct err *err);
+
 /* stderr: one line, "culprit: " before it. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

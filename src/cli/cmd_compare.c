@@ -139,9 +139,7 @@ static int write_html(const struct cli *cli, const struct profile_diff_report *r
 	int rc;
 
 	report_profile_diff_html(&text, &page);
-	rc = file_write(options.html, text.p, text.len, err);
-	if (!rc)
-		cli_note("the report is %s", options.html);
+	rc = cli_write_report(options.html, &text, true, err);
 	str_release(&text);
 	return rc;
 }

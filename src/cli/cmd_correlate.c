@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/csv.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/cli.h"
@@ -200,7 +199,7 @@ static bool usual(const double *x, size_t n, double *middle, double *spread)
 	for (size_t t = 0; t < n; t++)
 		if (isfinite(x[t]))
 			v[known++] = x[t];
-	if (known > 2 * EXPLAINED_MIN) {
+	if (known > (size_t)2 * EXPLAINED_MIN) {
 		qsort(v, known, sizeof(*v), by_value);
 		*middle = v[known / 2];
 		for (size_t k = 0; k < known; k++)
@@ -209,7 +208,7 @@ static bool usual(const double *x, size_t n, double *middle, double *spread)
 		*spread = 1.4826 * v[known / 2];
 	}
 	free(v);
-	return known > 2 * EXPLAINED_MIN;
+	return known > (size_t)2 * EXPLAINED_MIN;
 }
 
 /*
@@ -258,6 +257,14 @@ static struct account_stretch stretch_before(
 	return was;
 }
 
+static struct account_stretch second_half(const struct series_set *s)
+{
+	size_t middle = s->n_times / 2;
+
+	return (struct account_stretch){s->start_s + s->step_s * (double)middle,
+		s->start_s + s->step_s * (double)s->n_times};
+}
+
 static int account(struct job *job, struct err *err)
 {
 	const struct series_set *s = &job->input.set;
@@ -277,8 +284,7 @@ static int account(struct job *job, struct err *err)
 	if (rc || !found)
 		return rc;
 	if (!options.during && !find_stretch(s, target, &is))
-		is = (struct account_stretch){s->start_s + s->step_s * (double)(s->n_times / 2),
-			s->start_s + s->step_s * (double)s->n_times};
+		is = second_half(s);
 	was = stretch_before(s, is, job->incident_spec.before_s);
 	for (size_t k = 0; k < found && !rc; k++)
 		rc = account_explain(&job->changes[k], s, &job->accounts[k], &was, &is, err);
@@ -409,9 +415,7 @@ static int write_html(struct job *job, int64_t id, struct err *err)
 	cli_describe_run(job->cli, &run, "correlation", str_text(&job->input.what));
 	run.id = id;
 	stored_correlate_page(&run, &job->report, &page);
-	rc = file_write(options.html, page.p, page.len, err);
-	if (!rc && cli_format(&options.format) == CLI_TEXT)
-		cli_note("the report is %s", options.html);
+	rc = cli_write_report(options.html, &page, cli_format(&options.format) == CLI_TEXT, err);
 	run_release(&run);
 	str_release(&page);
 	return rc;

@@ -430,9 +430,7 @@ static int write_html(const struct job *job, const struct load_report *l, struct
 	if (job->profile)
 		profile = stored_profile_beside(job->profiled.p, job->profile);
 	stored_load_page(&described, l, job->profile ? &profile : NULL, &page);
-	rc = file_write(options.html, page.p, page.len, err);
-	if (!rc && cli_format(&options.format) == CLI_TEXT)
-		cli_note("the report is %s", options.html);
+	rc = cli_write_report(options.html, &page, cli_format(&options.format) == CLI_TEXT, err);
 	run_release(&described);
 	str_release(&page);
 	str_release(&title);

@@ -167,9 +167,7 @@ static int write_html(struct job *job, const struct profile_report *r, int64_t i
 	cli_describe_run(job->cli, &described, "profile", job->what.p);
 	described.id = id;
 	stored_profile_page(&described, r, &page);
-	rc = file_write(options.html, page.p, page.len, err);
-	if (!rc && is_text())
-		cli_note("the report is %s", options.html);
+	rc = cli_write_report(options.html, &page, is_text(), err);
 	run_release(&described);
 	str_release(&page);
 	return rc;

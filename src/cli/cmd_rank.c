@@ -91,9 +91,7 @@ static int write_report(const struct cli *cli, const char *path, const json_t *r
 	run.seed = rank->spec.seed;
 	run.result = json_incref((json_t *)result);
 	stored_page(&run, NULL, 0, rank, &text);
-	rc = file_write(options.report, text.p, text.len, err);
-	if (!rc)
-		cli_note("the report is %s", options.report);
+	rc = cli_write_report(options.report, &text, true, err);
 	run_release(&run);
 	str_release(&text);
 	return rc;

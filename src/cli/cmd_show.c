@@ -1,5 +1,4 @@
 /* culprit show: a stored run, as it was printed when it ended. */
-#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/stored.h"
 
@@ -34,9 +33,7 @@ static int show_run(struct cli *cli, const struct opt_rest *rest, struct err *er
 	} else if (options.html) {
 		rc = stored_html(&stored, &text, err);
 		if (!rc)
-			rc = file_write(options.html, text.p, text.len, err);
-		if (!rc)
-			cli_note("the report is %s", options.html);
+			rc = cli_write_report(options.html, &text, true, err);
 	} else {
 		rc = stored_text(&stored, &options.view, &cli->out, &text, err);
 		if (!rc)

@@ -175,9 +175,7 @@ static int write_html(
 	cli_describe_run(job->cli, &described, "recording", job->what.p);
 	described.id = id;
 	stored_recording_page(&described, r, &page);
-	rc = file_write(options.html, page.p, page.len, err);
-	if (!rc && cli_format(&options.format) == CLI_TEXT)
-		cli_note("the report is %s", options.html);
+	rc = cli_write_report(options.html, &page, cli_format(&options.format) == CLI_TEXT, err);
 	run_release(&described);
 	str_release(&page);
 	return rc;

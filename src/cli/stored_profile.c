@@ -130,7 +130,7 @@ static json_t *rows_json(const struct profile *p, enum profile_clock clock, bool
 
 	tables_make(&t, p, lines);
 	least = least_total(t.rows[clock], t.n[clock]);
-	for (size_t i = 0; i < t.n[clock] && json_array_size(list) < 2 * ROWS_KEPT; i++) {
+	for (size_t i = 0; i < t.n[clock] && json_array_size(list) < (size_t)2 * ROWS_KEPT; i++) {
 		const struct view_row *row = &t.rows[clock][i];
 		const struct profile_function *f = &p->functions[row->function];
 		json_t *o;
