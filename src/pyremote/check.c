@@ -249,13 +249,12 @@ enum python_why check_layout(struct python *p, const char **what)
 	if (frames < 0)
 		return PYTHON_UNSUPPORTED;
 	*what = "the numbers of its threads lie elsewhere";
+	find_tids(p, threads, n);
 	if (!numbers_exist(p, threads, n))
 		return PYTHON_UNSUPPORTED;
 	if (l->minor <= 11)
 		find_holder(p, interpreter, threads, n);
 	else
 		check_gil(p, interpreter);
-	if (l->thread.native_id == NO_FIELD)
-		find_tids(p, threads, n);
 	return PYTHON_OK;
 }

@@ -151,20 +151,27 @@ static pid_t find_task(pid_t pid, pid_t inner)
 	return found;
 }
 
-pid_t python_tid(struct python *p, uint64_t pthread, uint64_t native_id)
+/* Numbers in its memory are those of its own pid namespace. 0: it has no such thread. */
+static pid_t task_of(const struct python *p, uint64_t inner)
 {
-	int32_t inner = 0;
-
-	if (native_id && native_id <= INT32_MAX)
-		inner = (int32_t)native_id;
-	else if (!p->tid_offset || !pthread ||
-		 !remote_read(p->pid, pthread + p->tid_offset, &inner, sizeof(inner)))
-		return 0;
-	if (inner <= 0)
+	if (!inner || inner > INT32_MAX)
 		return 0;
 	if (p->tids_as_ours)
-		return is_task(p->pid, inner) ? inner : 0;
-	return find_task(p->pid, inner);
+		return is_task(p->pid, (pid_t)inner) ? (pid_t)inner : 0;
+	return find_task(p->pid, (pid_t)inner);
+}
+
+/* What forks without telling Python (uWSGI) leaves the parent's number in the thread's state; the C
+ * library's is right in the child, too. */
+pid_t python_tid(struct python *p, uint64_t pthread, uint64_t native_id)
+{
+	pid_t tid = task_of(p, native_id);
+	int32_t inner;
+
+	if (tid || !p->tid_offset || !pthread ||
+		!remote_read(p->pid, pthread + p->tid_offset, &inner, sizeof(inner)) || inner <= 0)
+		return tid;
+	return task_of(p, (uint64_t)inner);
 }
 
 /* ---- what is no Python ---- */
@@ -260,8 +267,7 @@ static enum python_why say_found(
 	case RUNTIME_OLD:
 		err_set(err, ERR_SERVICE,
 			"process %d runs Python %s (%s), which is too old: culprit reads CPython "
-			"3.8 and "
-			"later",
+			"3.8 and later, and of this one with --native its machine code",
 			pid, a->version, a->path);
 		return PYTHON_UNSUPPORTED;
 	case RUNTIME_DENIED: return PYTHON_DENIED;

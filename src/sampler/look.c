@@ -93,6 +93,34 @@ bool look_runs(
 	return true;
 }
 
+/* ---- several interpreters ---- */
+
+/* Of two states of one thread: is it in the first rather than in the second? In the one that holds
+ * the lock; not in one that runs nothing; else in the later interpreter, which the earlier one
+ * called. */
+static bool is_rather_in(const struct python_thread *a, const struct python_thread *b)
+{
+	if (a->gil != b->gil)
+		return a->gil;
+	if ((a->stack == STACK_EMPTY) != (b->stack == STACK_EMPTY))
+		return b->stack == STACK_EMPTY;
+	return a->interpreter > b->interpreter;
+}
+
+bool look_elsewhere(const struct python_sweep *sweep, size_t i)
+{
+	const struct python_thread *t = sweep->threads[i];
+
+	for (size_t k = 0; t->tid && k < sweep->n; k++) {
+		const struct python_thread *other = sweep->threads[k];
+
+		if (other->tid == t->tid && other->interpreter != t->interpreter &&
+			is_rather_in(other, t))
+			return true;
+	}
+	return false;
+}
+
 /* ---- nodes ---- */
 
 uint32_t look_mark(struct sampler *s, uint32_t parent, const char *what)
@@ -144,19 +172,36 @@ static void thread_node(struct sampler *s, struct subject *j, struct known_threa
 	k->epoch = s->epoch;
 }
 
+/* The same thread of the kernel, as another interpreter of its process knows it. */
+static const struct known_thread *named_elsewhere(
+	const struct subject *j, const struct known_thread *k)
+{
+	for (size_t i = 0; k->tid && i < j->n_threads; i++)
+		if (j->threads[i] != k && j->threads[i]->tid == k->tid && j->threads[i]->named)
+			return j->threads[i];
+	return NULL;
+}
+
 /* What threading calls it; asked again, ever more seldom, while it has no name: threading knows it
  * a moment after it began, and an interpreter that starts has no threading yet. */
 static void name_it(struct sampler *s, struct subject *j, struct known_thread *k,
 	struct python_thread *t, uint64_t now)
 {
-	const char *name = k->tid == j->pid ? "MainThread" : python_thread_name(j->python, t);
+	/* another interpreter's threading may think that it is the main one's thread */
+	const struct known_thread *other = t->interpreter ? named_elsewhere(j, k) : NULL;
+	const char *name = other              ? NULL
+			   : k->tid == j->pid ? "MainThread"
+					      : python_thread_name(j->python, t);
 
 	k->name_ns = now + (now - k->first_ns > NAME_LEAST_NS ? now - k->first_ns : NAME_LEAST_NS);
-	if (!name && k->name[0])
+	if (!name && !other && k->name[0])
 		return;
-	k->named = name != NULL;
-	snprintf(k->name, sizeof(k->name), "%.*s (%d)", (int)sizeof(k->name) - 16,
-		name ? name : "thread", (int)k->tid);
+	k->named = name || other;
+	if (other)
+		memcpy(k->name, other->name, sizeof(k->name));
+	else
+		snprintf(k->name, sizeof(k->name), "%.*s (%d)", (int)sizeof(k->name) - 16,
+			name ? name : "thread", (int)k->tid);
 	if (k->epoch == s->epoch)
 		rename_node(s, k);
 }
@@ -234,6 +279,12 @@ void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_
 	k->innermost = node;
 }
 
+void look_skip(struct known_thread *k, uint64_t now)
+{
+	k->last_ns = now;
+	k->n_frames = 0;
+}
+
 void look_rejected(struct sampler *s, struct known_thread *k, uint64_t now, bool running, bool gil)
 {
 	s->profile->about.rejected++;
@@ -271,10 +322,28 @@ static void look_at(struct sampler *s, struct subject *j, struct known_thread *k
 	look_book(s, k, node, now, running, t->gil);
 }
 
+/* Names are known to the main interpreter, whose states come last: so it is asked first. */
+bool look_several(
+	struct sampler *s, struct subject *j, const struct python_sweep *sweep, uint64_t now)
+{
+	bool several = false;
+
+	for (size_t i = 0; i < sweep->n; i++)
+		several = several || sweep->threads[i]->interpreter != 0;
+	for (size_t i = 0; several && i < sweep->n; i++) {
+		struct python_thread *t = sweep->threads[i];
+
+		if (t->interpreter == 0)
+			look_begin_thread(s, j, look_thread(j, i, t->state, t->tid), t, now);
+	}
+	return several;
+}
+
 void look_python(struct sampler *s, struct subject *j, uint64_t now)
 {
 	const struct python_sweep *sweep;
 	struct err err;
+	bool several;
 
 	if (python_sweep_all(j->python, &sweep, &err) != PYTHON_OK) {
 		subject_again(s, j, now);
@@ -284,11 +353,16 @@ void look_python(struct sampler *s, struct subject *j, uint64_t now)
 	j->looks++;
 	j->running = j->gil_held = 0;
 	look_clock(s, j);
+	several = look_several(s, j, sweep, now);
 	for (size_t i = 0; i < sweep->n; i++) {
 		struct python_thread *t = sweep->threads[i];
 		struct known_thread *k = look_thread(j, i, t->state, t->tid);
 
 		k->look = j->looks;
+		if (several && look_elsewhere(sweep, i)) {
+			look_skip(k, now);
+			continue;
+		}
 		/* those that wait are asked in turn, from where the last look ended */
 		look_at(s, j, k, t, (i + sweep->n - j->turn % sweep->n) % sweep->n < TURNS, now);
 	}

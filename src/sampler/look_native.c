@@ -111,19 +111,26 @@ static void look_pythons(struct sampler *s, struct subject *j, uint64_t now)
 {
 	const struct python_sweep *sweep;
 	struct err err;
+	bool several;
 
 	/* who they are, before one of them is stopped */
 	if (python_sweep_all(j->python, &sweep, &err) != PYTHON_OK) {
 		subject_again(s, j, now);
 		return;
 	}
+	several = look_several(s, j, sweep, now);
 	for (size_t i = 0; i < sweep->n; i++) {
 		struct python_thread *t = sweep->threads[i];
 		struct known_thread *k = look_thread(j, i, t->state, t->tid);
+		bool elsewhere = several && look_elsewhere(sweep, i);
 		bool turn = (i + sweep->n - j->turn % sweep->n) % sweep->n < TURNS;
 		bool as_before = t->stack == STACK_UNCHANGED;
 
 		k->look = j->looks;
+		if (elsewhere) {
+			look_skip(k, now);
+			continue;
+		}
 		/* before it is stopped, for a stopped one does not run */
 		look_at(s, j, k, t, look_runs(s, j, k, as_before && !turn, now), clock_now_ns());
 	}

@@ -228,9 +228,11 @@ void look_book(struct sampler *s, struct known_thread *k, uint32_t node, uint64_
 	bool gil);
 /* Nothing to book of the time since then. */
 void look_skip(struct known_thread *k, uint64_t now);
-/* A thread that is called into another interpreter of its process has a state in both, and is in
- * one of them: is thread i of the sweep there as another one? Asked where there are several. */
-bool look_several(const struct python_sweep *sweep);
+/* Is there more than the main interpreter? Then the threads of that one have got their names. */
+bool look_several(
+	struct sampler *s, struct subject *j, const struct python_sweep *sweep, uint64_t now);
+/* A thread that was called into another interpreter of its process has a state in both, and is in
+ * one of them: is state i of the sweep one in which it is not? Asked where there are several. */
 bool look_elsewhere(const struct python_sweep *sweep, size_t i);
 /* The same where its stack could not be read whole. */
 void look_rejected(struct sampler *s, struct known_thread *k, uint64_t now, bool running, bool gil);

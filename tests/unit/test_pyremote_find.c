@@ -497,6 +497,38 @@ START_TEST(within_another_program)
 }
 END_TEST
 
+/* The C library's fork(), of which Python is not told (as uWSGI forks): the child's main thread
+ * still has the parent's number in its state. */
+static const char FORKS[] = "import ctypes, os, time\n"
+			    "child = ctypes.PyDLL(None).fork()\n"
+			    "if not child:\n"
+			    "    ctypes.PyDLL(None).prctl(1, 9)\n"
+			    "    time.sleep(100)\n"
+			    "print(child, flush=True)\n"
+			    "time.sleep(100)\n";
+
+START_TEST(forked_behind_its_back)
+{
+	const struct python_here *here;
+	size_t n = pythons_here(&here);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct python_sweep *sweep;
+		struct python *p;
+		pid_t child;
+
+		script_start(&script, here[i].path, FORKS, NULL);
+		child = (pid_t)strtol(script_line(&script), NULL, 10);
+		p = attach_ok(child);
+		ck_assert_int_eq(python_sweep_all(p, &sweep, &err), PYTHON_OK);
+		ck_assert_uint_eq(sweep->n, 1);
+		ck_assert_int_eq(sweep->threads[0]->tid, child);
+		python_detach(p);
+		script_end(&script);
+	}
+}
+END_TEST
+
 /* ---- none, or not to be read ---- */
 
 START_TEST(no_python)
@@ -713,5 +745,5 @@ END_TEST
 
 UNIT_MAIN("pyremote_find", from_its_first_moment, holder_of_the_lock, runtime_by_its_looks,
 	without_symbols, file_deleted_or_replaced, other_mount_namespace, other_pid_namespace,
-	within_another_program, no_python, number_of_a_thread, too_old, no_file_for_us,
-	another_user, executes_something_else, killed_meanwhile)
+	within_another_program, forked_behind_its_back, no_python, number_of_a_thread, too_old,
+	no_file_for_us, another_user, executes_something_else, killed_meanwhile)

@@ -460,6 +460,46 @@ START_TEST(five_thousand_deep)
 }
 END_TEST
 
+/* A thread that runs code of another interpreter waits in its own: it is one thread, in one of
+ * them. */
+static const char INNER[] = "import threading, sys\n"
+			    "interpreters = __import__('_xxsubinterpreters')\n"
+			    "code = 'def inner():\\n while True: pass\\ninner()'\n"
+			    "def outer():\n"
+			    "    interpreters.run_string(interpreters.create(), code)\n"
+			    "t = threading.Thread(target=outer, name='crosses', daemon=True)\n"
+			    "t.start()\n"
+			    "print('ready', flush=True)\n"
+			    "sys.stdin.readline()\n";
+
+START_TEST(an_interpreter_within)
+{
+	const struct python_here *all;
+	size_t n = pythons_here(&all);
+
+	for (size_t i = 0; i < n; i++) {
+		struct profile_weight w;
+		struct script s;
+
+		if (all[i].minor > 12) /* another module has it */
+			continue;
+		script_start(&s, all[i].path, INNER, NULL);
+		ck_assert_str_eq(script_line(&s), "ready");
+		for (int k = 0; k < 20; k++) { /* until it is in there */
+			run_for(&s, .1);
+			if (within("inner").samples && !within("outer").samples)
+				break;
+		}
+		w = within("inner");
+		ck_assert_msg(w.samples && !within("outer").samples, "%s: %lu and %lu", all[i].path,
+			(unsigned long)w.samples, (unsigned long)within("outer").samples);
+		ck_assert_uint_le(within("crosses").samples, profile->about.sweeps);
+		ck_assert_uint_eq(count_kind(PROFILE_THREAD), 2);
+		script_end(&s);
+	}
+}
+END_TEST
+
 /* ---- what cannot be read ---- */
 
 START_TEST(what_is_no_python)
@@ -527,5 +567,5 @@ END_TEST
 
 UNIT_MAIN("sampler", one_to_two_to_seven, who_waits_has_no_cpu_time, who_waits_for_the_lock,
 	children_are_seen, a_hundred_children_a_second, a_kill_in_the_middle, an_exec_is_followed,
-	five_hundred_threads, five_thousand_deep, what_is_no_python, a_python_below_a_shell,
-	a_take_begins_anew)
+	five_hundred_threads, five_thousand_deep, an_interpreter_within, what_is_no_python,
+	a_python_below_a_shell, a_take_begins_anew)
