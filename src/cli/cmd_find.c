@@ -1,4 +1,5 @@
 /* culprit find: the main job. Runs the trials of a study, learns from them, says what limits. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -23,7 +24,7 @@ static const struct opt LEARN_OPTIONS[] = {
 		"fit the logarithm of the response [whichever predicts better]", 0, 0, NULL},
 	{0, "raw", OPT_FLAG, FIELD(raw), NULL, "fit the response as it is", 0, 0, NULL}, {0}};
 
-static int print_result(const struct cli *cli, const struct study *study, const struct stored *s,
+static int print_result(const struct cli *cli, const struct stored *s,
 	const struct rank_result *rank, struct err *err)
 {
 	struct str text = STR_INIT, page = STR_INIT;
@@ -33,7 +34,7 @@ static int print_result(const struct cli *cli, const struct study *study, const 
 	report_rank(&text, &cli->out, rank);
 	stored_add_confirm(&s->run, &cli->out, &text);
 	rc = running_print(
-		cli, &options.running, cli_format(&options.format), study, s, &text, &page, err);
+		cli, &options.running, cli_format(&options.format), s, &text, &page, err);
 	str_release(&text);
 	str_release(&page);
 	return rc;
@@ -71,8 +72,26 @@ static int confirm(struct cli *cli, const struct study *study, struct store *sto
 	return rc;
 }
 
+/* Trials that lie nearer than this to the model have not kept a ranking from being settled. */
+static const double MUCH_SCATTER = .05;
+
+/* How far trials lie from what models that did not see them predict, of the mean. */
+static double scatter_of(const struct rank_result *r)
+{
+	const double *predicted = r->preferred == RANK_GP       ? r->gp.predicted
+				  : r->preferred == RANK_FOREST ? r->forest.predicted
+								: r->linear.predicted;
+	double squares = 0, size = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		squares += pow(r->data.y[i] - predicted[i], 2);
+		size += fabs(r->data.y[i]);
+	}
+	return sqrt(squares * (double)r->n) / size;
+}
+
 /* Whether `trials: auto` ended because the ranking was settled, or because there were no more
- * trials. */
+ * trials; then what would have helped. */
 static void add_settled(
 	const struct study *study, const struct rank_result *rank, size_t n, json_t *result)
 {
@@ -82,6 +101,11 @@ static void add_settled(
 
 	str_addf(&text, done ? "Settled after %zu trials: %s" : "Not settled after %zu trials: %s",
 		n, settled.sentence ? settled.sentence : "");
+	if (!done && scatter_of(rank) > MUCH_SCATTER)
+		str_addf(&text,
+			" A trial lies %.0f %% off what the model predicts (root mean square): "
+			"longer trials, or a quieter machine, settle it with fewer.",
+			100 * scatter_of(rank));
 	json_object_set_new(result, "settled",
 		json_pack("{s:b, s:i, s:s}", "settled", (int)done, "trials", (int)n, "sentence",
 			text.p));
@@ -129,7 +153,7 @@ static int conclude(struct cli *cli, const struct study *study, struct store *st
 	if (!rc)
 		rc = store_run_read(store, id, &s.run, err);
 	if (!rc)
-		rc = print_result(cli, study, &s, &rank, err);
+		rc = print_result(cli, &s, &rank, err);
 out:
 	json_decref(json);
 	rank_release(&rank);

@@ -32,7 +32,7 @@ static const struct opt TUNE_OPTIONS[] = {
 		0, 0, BETTER},
 	{0}};
 
-static int print_result(const struct cli *cli, const struct study *study, const struct stored *s,
+static int print_result(const struct cli *cli, const struct stored *s,
 	const struct tune_result *tune, struct err *err)
 {
 	struct str text = STR_INIT, page = STR_INIT;
@@ -41,15 +41,15 @@ static int print_result(const struct cli *cli, const struct study *study, const 
 	stored_tune_page(s, tune, &page);
 	report_tune(&text, &cli->out, tune);
 	rc = running_print(
-		cli, &options.running, cli_format(&options.format), study, s, &text, &page, err);
+		cli, &options.running, cli_format(&options.format), s, &text, &page, err);
 	str_release(&text);
 	str_release(&page);
 	return rc;
 }
 
 /* Keeps the result, shows it. */
-static int conclude(const struct cli *cli, const struct study *study, struct store *store,
-	int64_t id, const struct tune_result *tune, struct err *err)
+static int conclude(const struct cli *cli, struct store *store, int64_t id,
+	const struct tune_result *tune, struct err *err)
 {
 	struct str verdict = STR_INIT;
 	json_t *json = tune_to_json(tune);
@@ -64,7 +64,7 @@ static int conclude(const struct cli *cli, const struct study *study, struct sto
 	if (!rc)
 		rc = store_run_read(store, id, &s.run, err);
 	if (!rc)
-		rc = print_result(cli, study, &s, tune, err);
+		rc = print_result(cli, &s, tune, err);
 	stored_release(&s);
 	json_decref(json);
 	str_release(&verdict);
@@ -82,7 +82,7 @@ static int search(const struct cli *cli, const struct study *study,
 	rc = study_tune(study, spec, store, id, &running.hooks, &tune, err);
 	running_close(&running);
 	if (!rc)
-		rc = conclude(cli, study, store, id, &tune, err);
+		rc = conclude(cli, store, id, &tune, err);
 	tune_release(&tune);
 	return rc;
 }

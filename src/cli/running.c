@@ -8,12 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
-
-/* Failed trials that are listed one by one below the result. */
-enum { TROUBLES = 10 };
-
-/* Columns of running text, as in the report. */
-enum { PROSE = 96 };
+#include "cli/stored_troubles.h"
 
 #define FIELD(name) offsetof(struct running_options, name)
 
@@ -230,74 +225,9 @@ int running_ended_early(const struct running_options *options, struct store *sto
 
 /* ---- the result ---- */
 
-/* "workers=4 latency=2.5", for whoever wants to know what killed the service. */
-static void add_setting(struct str *out, json_t *setting)
-{
-	const char *key;
-	json_t *value;
-	bool first = true;
-
-	json_object_foreach(setting, key, value)
-	{
-		str_addf(out, "%s%s=", first ? "" : " ", key);
-		if (json_is_string(value))
-			str_add(out, json_string_value(value));
-		else
-			str_addf(out, "%.6g", json_number_value(value));
-		first = false;
-	}
-}
-
-/* Trials that were left out, and those that others disturbed: how many, and why. */
-void running_add_troubles(
-	struct str *out, const struct term *term, const struct study *study, const struct stored *s)
-{
-	struct str line = STR_INIT;
-	size_t failed = 0, flagged = 0;
-
-	for (size_t i = 0; i < s->n_trials; i++) {
-		failed += !s->trials[i].ok;
-		flagged += s->trials[i].ok &&
-			   json_array_size(json_object_get(s->trials[i].detail, "flags")) > 0;
-	}
-	if (failed || flagged)
-		str_add_char(out, '\n');
-	for (size_t i = 0, shown = 0; i < s->n_trials && shown < TROUBLES; i++) {
-		const char *note = json_text_at(s->trials[i].detail, "note");
-		const char *tail = strstr(note, ". Its last output:");
-
-		if (s->trials[i].ok)
-			continue;
-		str_clear(&line);
-		str_addf(&line, "trial %zu (", s->trials[i].index + 1);
-		add_setting(&line, s->trials[i].setting);
-		str_addf(&line, ") failed and was left out: %.*s",
-			(int)(tail ? (size_t)(tail - note) : strcspn(note, "\n")), note);
-		str_add_wrapped(out, line.p, 0, term->width > PROSE ? PROSE : term->width);
-		str_clear(&line);
-		shown++;
-	}
-	str_clear(&line);
-	study_failures(&line, study, s->trials, s->n_trials);
-	if (line.len)
-		str_add_wrapped(out, line.p, 0, term->width > PROSE ? PROSE : term->width);
-	str_clear(&line);
-	if (failed > TROUBLES)
-		str_addf(out, "%zu more trials failed; `culprit export %lld --csv` has all\n",
-			failed - TROUBLES, (long long)s->run.id);
-	if (flagged) {
-		str_addf(&line,
-			"%zu of %zu trials were disturbed (other processes, the hypervisor, or the "
-			"load engine at its limit); `culprit export %lld --csv` says which and how",
-			flagged, s->n_trials, (long long)s->run.id);
-		str_add_wrapped(out, line.p, 0, term->width > PROSE ? PROSE : term->width);
-	}
-	str_release(&line);
-}
-
 int running_print(const struct cli *cli, const struct running_options *options,
-	enum cli_format format, const struct study *study, const struct stored *s,
-	const struct str *text, const struct str *page, struct err *err)
+	enum cli_format format, const struct stored *s, const struct str *text,
+	const struct str *page, struct err *err)
 {
 	char *path = options->report ? mem_strdup(options->report)
 				     : running_path(cli, s->run.id, ".html");
@@ -309,7 +239,7 @@ int running_print(const struct cli *cli, const struct running_options *options,
 	case CLI_CSV: study_trials_csv(&out, s->trials, s->n_trials); break;
 	case CLI_TEXT:
 		str_add(&out, str_text(text));
-		running_add_troubles(&out, &cli->out, study, s);
+		stored_add_troubles(s, &cli->out, &out);
 		if (!rc)
 			str_addf(&out, "\nrun %lld; the report: %s\n", (long long)s->run.id, path);
 	}

@@ -51,14 +51,10 @@ void running_close(struct running *r);
 /* "run-7.html" beside the store; free(). */
 char *running_path(const struct cli *cli, int64_t id, const char *ending);
 
-/* Trials that were left out, and those that others disturbed: how many, and why. */
-void running_add_troubles(struct str *out, const struct term *term, const struct study *study,
-	const struct stored *s);
-
 /* Writes the page to the report's file and prints the result: JSON, the trials as CSV, or `text`
  * and what went wrong. */
 int running_print(const struct cli *cli, const struct running_options *options,
-	enum cli_format format, const struct study *study, const struct stored *s,
-	const struct str *text, const struct str *page, struct err *err);
+	enum cli_format format, const struct stored *s, const struct str *text,
+	const struct str *page, struct err *err);
 
 #endif

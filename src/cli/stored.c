@@ -14,6 +14,7 @@
 #include "cli/stored_correlate.h"
 #include "cli/stored_load.h"
 #include "cli/stored_recording.h"
+#include "cli/stored_troubles.h"
 #include "study/study.h"
 
 int stored_read(const struct cli *cli, const char *which, struct stored *out, struct err *err)
@@ -159,6 +160,8 @@ int stored_text(const struct stored *s, const struct profile_view_options *view,
 			report_rank(out, term, &rank);
 		if (!rc)
 			stored_add_confirm(&s->run, term, out);
+		if (!rc)
+			stored_add_troubles(s, term, out);
 		rank_release(&rank);
 	} else if (has_tune(&s->run)) {
 		struct tune_result tune;
@@ -166,6 +169,8 @@ int stored_text(const struct stored *s, const struct profile_view_options *view,
 		rc = tune_from_json(&tune, s->run.result, err);
 		if (!rc)
 			report_tune(out, term, &tune);
+		if (!rc)
+			stored_add_troubles(s, term, out);
 		tune_release(&tune);
 	} else if (has_load(&s->run)) {
 		struct stored_load load;
@@ -264,13 +269,18 @@ static double seconds_of(const struct run *run)
 					       : NAN;
 }
 
-/* What was saturated in the worst settings, and which functions grew there. */
+/* Whether `trials: auto` settled it, what was saturated in the worst settings, and which functions
+ * grew there. */
 static void add_sentences(struct str *out, const struct run *run)
 {
-	str_add(out, json_text_at(json_object_get(run->result, "slow"), "sentence"));
-	if (json_object_get(run->result, "profile"))
-		str_addf(out, "%s%s", out->len ? " " : "",
-			json_text_at(json_object_get(run->result, "profile"), "sentence"));
+	static const char *const MEMBERS[] = {"settled", "slow", "profile"};
+
+	for (size_t i = 0; i < sizeof(MEMBERS) / sizeof(MEMBERS[0]); i++) {
+		const char *sentence =
+			json_text_at(json_object_get(run->result, MEMBERS[i]), "sentence");
+
+		str_addf(out, "%s%s", out->len && *sentence ? " " : "", sentence);
+	}
 }
 
 void stored_page(const struct run *run, const struct trial *trials, size_t n_trials,
@@ -279,7 +289,7 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 	struct report_trial *rows = mem_zalloc(n_trials + 1, sizeof(*rows));
 	struct confirm confirm;
 	bool confirmed = stored_confirm(run, &confirm);
-	struct str slow = STR_INIT;
+	struct str slow = STR_INIT, troubles = STR_INIT;
 	struct report_page page = {
 		.run = stored_describe(run),
 		.seed = run->seed,
@@ -298,7 +308,10 @@ void stored_page(const struct run *run, const struct trial *trials, size_t n_tri
 			trials[i].responses};
 	add_sentences(&slow, run);
 	page.slow = str_text(&slow);
+	stored_troubles_sentence(&troubles, trials, n_trials);
+	page.troubles = str_text(&troubles);
 	report_html(out, &page);
+	str_release(&troubles);
 	str_release(&slow);
 	confirm_release(&confirm);
 	free(rows);

@@ -263,14 +263,22 @@ static void add_facts(struct str *out, const struct report_page *page)
 	str_release(&text);
 }
 
-static void add_warnings(struct str *out, const struct rank_result *r)
+static void add_warnings(struct str *out, const struct report_page *page)
 {
-	if (!r->n_warnings)
+	const struct rank_result *r = page->rank;
+	bool troubles = page->troubles && *page->troubles;
+
+	if (!r->n_warnings && !troubles)
 		return;
 	str_add(out, "<ul class=\"warnings\">\n");
 	for (size_t i = 0; i < r->n_warnings; i++) {
 		str_add(out, "<li>");
 		html_prose(out, r->warnings[i], r);
+		str_add(out, "</li>\n");
+	}
+	if (troubles) {
+		str_add(out, "<li>");
+		html_sentence(out, page->troubles);
 		str_add(out, "</li>\n");
 	}
 	str_add(out, "</ul>\n");
@@ -294,7 +302,7 @@ static void add_header(struct str *out, const struct report_page *page)
 		html_prose(out, page->slow, page->rank);
 		str_add(out, "</p>\n");
 	}
-	add_warnings(out, page->rank);
+	add_warnings(out, page);
 	add_facts(out, page);
 	str_add(out, "</header>\n");
 	verdict_release(&v);

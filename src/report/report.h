@@ -84,8 +84,9 @@ struct report_page {
 	uint64_t seed;
 	double seconds; /* that the trials took; NaN when not known */
 	const struct rank_result *rank;
-	const struct confirm *confirm;     /* or NULL */
-	const char *slow;                  /* what was saturated in the worst settings, or "" */
+	const struct confirm *confirm; /* or NULL */
+	const char *slow;              /* what was saturated in the worst settings, or "" */
+	const char *troubles;          /* trials that failed or were disturbed; NULL, "": none */
 	const struct report_trial *trials; /* may be NULL: the rank's rows are shown */
 	size_t n_trials;
 };

@@ -50,32 +50,36 @@ static struct sides sides_of(const char *name, const struct trial *trials, size_
 	return s;
 }
 
-void study_failures(
-	struct str *out, const struct study *study, const struct trial *trials, size_t n)
+/* Said of the first factor of which something can be said. */
+static bool add_failures(struct str *out, const char *name, const struct sides *s)
 {
-	for (size_t i = 0; i < study->n_factors; i++) {
-		const char *name = study->factors[i].name;
+	if (s->word && s->one_word && !s->elsewhere)
+		str_addf(out, "Every trial with %s=%s failed, and no other did.", name, s->word);
+	else if (!s->word && s->failed_low > s->good_high)
+		str_addf(out,
+			"Every trial with %s of %.4g and more failed, and none with %.4g and less.",
+			name, s->failed_low, s->good_high);
+	else if (!s->word && s->failed_high < s->good_low)
+		str_addf(out,
+			"Every trial with %s of %.4g and less failed, and none with %.4g and more.",
+			name, s->failed_high, s->good_low);
+	else
+		return false;
+	return true;
+}
+
+void study_failures(struct str *out, const struct trial *trials, size_t n)
+{
+	const char *name;
+	json_t *value;
+
+	if (!n)
+		return;
+	json_object_foreach(trials[0].setting, name, value)
+	{
 		struct sides s = sides_of(name, trials, n);
 
-		if (s.failed < FEWEST || s.good < FEWEST)
+		if (s.failed < FEWEST || s.good < FEWEST || add_failures(out, name, &s))
 			return;
-		if (s.word && s.one_word && !s.elsewhere)
-			str_addf(out, "Every trial with %s=%s failed, and no other did.", name,
-				s.word);
-		else if (!s.word && s.failed_low > s.good_high)
-			str_addf(out,
-				"Every trial with %s of %.4g and more failed, and none with %.4g "
-				"and "
-				"less.",
-				name, s.failed_low, s.good_high);
-		else if (!s.word && s.failed_high < s.good_low)
-			str_addf(out,
-				"Every trial with %s of %.4g and less failed, and none with %.4g "
-				"and "
-				"more.",
-				name, s.failed_high, s.good_low);
-		else
-			continue;
-		return;
 	}
 }

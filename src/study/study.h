@@ -181,7 +181,7 @@ int study_confirm(const struct study *s, struct store *store, int64_t run_id,
 
 /* "Every trial with workers of 6 and more failed, and none with 5 and less.": where one factor
  * alone tells the failed trials from the others; else nothing. */
-void study_failures(struct str *out, const struct study *s, const struct trial *trials, size_t n);
+void study_failures(struct str *out, const struct trial *trials, size_t n);
 
 /* What was saturated in the worst quarter of the trials: {"sentence", "regime", "regimes"}; NULL
  * where too few say. A new reference. */

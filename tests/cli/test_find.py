@@ -226,6 +226,12 @@ class Failing(Find):
             self.assertRegex(r["note"], r"of \d+ requests failed: \d+ with status 404")
             self.assertEqual(r.get("requests_per_second", ""), "")
         self.assertIn("with status 404", done.stderr)
+        if done.returncode == 0:  # what was printed is shown again, and the page says it
+            self.assertEqual(done.stdout.count("failed and was left out"), len(failed))
+            shown = self.run_culprit("show").stdout
+            self.assertEqual(shown.count("failed and was left out"), len(failed))
+            self.assertIn(f"<li>{len(failed)} of 8 trials failed and were left out",
+                          (self.folder / ".culprit/run-1.html").read_text())
 
     def test_every_request_fails(self):
         done = self.run_culprit("find", self.study(self.serve(), "/missing", trials=20), code=1)

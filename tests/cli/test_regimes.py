@@ -28,11 +28,17 @@ class Regimes(harness.Case):
             design: {{trials: auto, max_trials: {most}, confirm: 0, seed: 1}}
             """
         path = self.write("study.yaml", re.sub(r"(?m)^ {12}", "", text))
-        found = json.loads(self.run_culprit("find", path, "--json", timeout=300).stdout)
+        done = self.run_culprit("find", path, "--json", timeout=300)
+        found = json.loads(done.stdout)
         self.assertTrue(harness.wait_until(lambda: not harness.listens(port)))
         run = json.loads(self.run_culprit("export", "last", "--json").stdout)
         self.trials = run["trials"]
         self.assertIn(len(self.trials), (12, 16, 24, 32, 48), "it ends where it looks")
+        self.assertEqual("after 12 trials: " in done.stderr, len(self.trials) > 12, done.stderr)
+        settled = f"ettled after {len(self.trials)} trials"
+        self.assertIn(settled, found["settled"]["sentence"])
+        self.assertIn(settled, self.run_culprit("show").stdout)
+        self.assertIn(settled, (self.folder / ".culprit/run-1.html").read_text())
         return [f["name"] for f in found["factors"] if f["active"] and f["group"] == 1]
 
     def test_waiting(self):
