@@ -181,14 +181,18 @@ void run_events(void)
 	printf("wrong %ld of %s\n", wrong, rounds >= 10 ? "many" : "few");
 }
 
-#if defined(__x86_64__)
 /* What a JIT makes: a function that has a frame pointer and no call frame information. */
 HERE void run_made(void);
 
 void run_made(void)
 {
+#if defined(__x86_64__)
 	static const unsigned char CODE[] = {0x55, 0x48, 0x89, 0xe5, /* push rbp; mov rbp, rsp */
 		0xff, 0xd7, 0x5d, 0xc3};                             /* call rdi; pop rbp; ret */
+#else
+	static const unsigned CODE[] = {0xa9bf7bfd, 0x910003fd, /* stp fp, lr, …; mov fp, sp */
+		0xd63f0000, 0xa8c17bfd, 0xd65f03c0};            /* blr x0; ldp fp, lr, …; ret */
+#endif
 	unsigned char *code = mmap(
 		NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char path[64];
@@ -197,6 +201,7 @@ void run_made(void)
 	if (code == MAP_FAILED)
 		exit(1);
 	memcpy(code, CODE, sizeof(CODE));
+	__builtin___clear_cache((char *)code, (char *)code + sizeof(CODE));
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
 	map = fopen(path, "w");
 	if (!map)
@@ -207,7 +212,6 @@ void run_made(void)
 	((void (*)(void (*)(void)))(void *)code)(spin);
 	STAY;
 }
-#endif
 
 void epsilon(void *how)
 {
@@ -237,12 +241,9 @@ void epsilon(void *how)
 
 		epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event);
 		wait_in_epoll(epoll);
-	}
-#if defined(__x86_64__)
-	else if (!strcmp(what, "made")) {
+	} else if (!strcmp(what, "made")) {
 		run_made();
 	}
-#endif
 	STAY;
 }
 

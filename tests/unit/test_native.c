@@ -21,7 +21,20 @@
 
 #define CALLERS "native_lib_call gamma_ray beta alpha main"
 
-static const char *const PROGRAMS[] = {"native_chain", "native_chain_fp"};
+static const char *const PROGRAMS[] = {
+	"native_chain", "native_chain_fp",
+#if defined(__aarch64__)
+	"native_chain_pac" /* its return addresses are signed, and its rules say so */
+#endif
+};
+enum { N_PROGRAMS = sizeof(PROGRAMS) / sizeof(PROGRAMS[0]) };
+
+/* Where glibc has the one for the other. */
+#if defined(__x86_64__)
+#define EPOLL_WAIT "epoll_wait"
+#else
+#define EPOLL_WAIT "epoll_pwait"
+#endif
 
 static struct err err;
 static struct target target;
@@ -181,7 +194,6 @@ START_TEST(a_thread_that_sleeps)
 }
 END_TEST
 
-#if defined(__x86_64__)
 START_TEST(a_jit)
 {
 	struct native *n = attach_spinning(PROGRAMS[_i], "made");
@@ -199,7 +211,6 @@ START_TEST(a_jit)
 	detach(n);
 }
 END_TEST
-#endif
 
 /* ---- that nothing of it is changed ---- */
 
@@ -235,7 +246,15 @@ START_TEST(calls_that_an_interrupt_breaks_off)
 	close(target.in);
 	target.in = -1;
 	ck_assert_int_ge(looks, 500);
+#if defined(__x86_64__)
 	ck_assert_str_eq(target_line(&target), "broken 0 of many");
+#else
+	/* not to be mended there; what is broken off at a look can be no more than the looks */
+	const char *line = target_line(&target);
+
+	ck_assert_msg(str_starts(line, "broken ") && strstr(line, " of many"), "%s", line);
+	ck_assert_int_le(strtol(line + 7, NULL, 10), looks);
+#endif
 	detach(n);
 }
 END_TEST
@@ -251,7 +270,7 @@ START_TEST(signals_while_it_is_stopped)
 	native_go(n, target.pid);
 	ck_assert(target_comes_to(target.pid, target.pid, 'T'));
 	for (int i = 0; i < 20; i++) {
-		stack_get(&stack, n, target.pid);
+		get_whole(n, target.pid);
 		ck_assert_str_eq(stack_text(&stack, "main"), "spin epsilon " CALLERS);
 	}
 	ck_assert_int_eq(target_state(target.pid, target.pid), 'T');
@@ -274,13 +293,20 @@ START_TEST(stops_and_continues_at_random)
 {
 	struct native *n = attach_spinning(PROGRAMS[_i], "spin");
 	struct rng rng;
+	int whole = 0;
 
 	rng_seed(&rng, 6, 0);
 	for (int i = 0; i < 200; i++) {
 		kill(target.pid, rng_below(&rng, 2) ? SIGSTOP : SIGCONT);
-		if (stack_take(&stack, n, target.pid))
+		if (!stack_take(&stack, n, target.pid))
+			continue;
+		if (stack.cut) /* stopped where the registers are needed, on aarch64 */
+			ck_assert_str_eq(stack_text(&stack, "main"), "spin");
+		else
 			ck_assert_str_eq(stack_text(&stack, "main"), "spin epsilon " CALLERS);
+		whole += !stack.cut;
 	}
+	ck_assert_int_gt(whole, 0);
 	kill(target.pid, SIGSTOP);
 	ck_assert(target_comes_to(target.pid, target.pid, 'T'));
 	kill(target.pid, SIGCONT);
@@ -428,7 +454,7 @@ static void check_server(const char *const *argv, const char *const *names)
 
 START_TEST(nginx)
 {
-	static const char *const NAMES[] = {"epoll_wait", "ngx_process_events_and_timers",
+	static const char *const NAMES[] = {EPOLL_WAIT, "ngx_process_events_and_timers",
 		"ngx_spawn_process", "ngx_master_process_cycle", "main", "_start", NULL};
 	char folder[] = "/tmp/culprit-nginx-XXXXXX", config[64], command[128];
 	const char *const argv[] = {
@@ -534,17 +560,9 @@ int main(void)
 {
 	Suite *suite = suite_create("native");
 	TCase *both = tcase_create("both"), *once = tcase_create("once");
-	const TTest *const of_both[] = {
-		a_thread_that_runs,
-		a_recursion,
-		a_signal_handler,
-		a_thread_that_sleeps,
-#if defined(__x86_64__)
-		a_jit,
-#endif
-		its_children_and_signals,
-		calls_that_an_interrupt_breaks_off
-	};
+	const TTest *const of_both[] = {a_thread_that_runs, a_recursion, a_signal_handler,
+		a_thread_that_sleeps, a_jit, its_children_and_signals,
+		calls_that_an_interrupt_breaks_off};
 	const TTest *const of_one[] = {signals_while_it_is_stopped, stops_and_continues_at_random,
 		killed_while_it_is_stopped, another_one_s_child, the_profiler_is_killed, nginx,
 		the_lab, no_right, not_there, no_descriptor_is_left};
@@ -552,7 +570,7 @@ int main(void)
 	int failed;
 
 	for (size_t i = 0; i < sizeof(of_both) / sizeof(of_both[0]); i++)
-		tcase_add_loop_test(both, of_both[i], 0, 2);
+		tcase_add_loop_test(both, of_both[i], 0, N_PROGRAMS);
 	for (size_t i = 0; i < sizeof(of_one) / sizeof(of_one[0]); i++)
 		tcase_add_test(once, of_one[i]);
 	suite_add_tcase(suite, both);

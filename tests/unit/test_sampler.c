@@ -397,7 +397,7 @@ END_TEST
 /* ---- shapes ---- */
 
 static const char MANY[] = "import threading, sys\n"
-			   "threading.stack_size(65536)\n"
+			   "threading.stack_size(256 * 1024)\n"
 			   "e = threading.Event()\n"
 			   "def waits(): e.wait()\n"
 			   "for i in range(500):\n"
