@@ -4,7 +4,7 @@
  *
  *     settled_errors [STUDIES] [REGIME]
  *
- * Looks at 12, 16, 24, 32, 48, 64 and 96 trials. Prints Markdown.
+ * Looks at 12, 16, 24, 32, 48, 64, 96 and 128 trials. Prints Markdown.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,8 +19,8 @@
 #include "learn/rank.h"
 #include "learn/settled.h"
 
-enum { FACTORS = 5, MOST = 96 };
-static const size_t LOOKS[] = {12, 16, 24, 32, 48, 64, 96};
+enum { FACTORS = 5, MOST = 128 };
+static const size_t LOOKS[] = {12, 16, 24, 32, 48, 64, 96, 128};
 enum { N_LOOKS = sizeof(LOOKS) / sizeof(LOOKS[0]) };
 
 struct range {
@@ -42,6 +42,10 @@ static const struct regime REGIMES[] = {
 		{{"fraction_io_bound", .05, .5}, {"mean_response_time", .15, .75},
 			{"min_response_time", .1, .2}, {"std_response_time", .01, .3},
 			{"json_object_length", 500, 1000}}},
+	{"the same, noise of 6 %", 100, .06, 50,
+		{{"fraction_io_bound", .05, .5}, {"mean_response_time", .15, .75},
+			{"min_response_time", .1, .2}, {"std_response_time", .01, .3},
+			{"json_object_length", 500, 1000}}},
 	{"the same, noise of 10 %", 100, .1, 50,
 		{{"fraction_io_bound", .05, .5}, {"mean_response_time", .15, .75},
 			{"min_response_time", .1, .2}, {"std_response_time", .01, .3},
@@ -57,6 +61,14 @@ static const struct regime REGIMES[] = {
 		{{"min_response_time", .05, .5}, {"mean_response_time", .15, .65},
 			{"std_response_time", .01, .3}, {"json_object_length", 500, 1000},
 			{"without_effect", 0, 1}}},
+	{"one far above two that are just above .05, noise of 10 %", 100, .1, 50,
+		{{"fraction_io_bound", .05, .5}, {"mean_response_time", .32, .64},
+			{"min_response_time", .01, .34}, {"std_response_time", .01, .05},
+			{"json_object_length", 500, 1000}}},
+	{"the same, noise of 20 %", 100, .2, 50,
+		{{"fraction_io_bound", .05, .5}, {"mean_response_time", .32, .64},
+			{"min_response_time", .01, .34}, {"std_response_time", .01, .05},
+			{"json_object_length", 500, 1000}}},
 	{"no effect, noise of 2 %", 100, .02, 50,
 		{{"a", 0, 1}, {"b", 0, 1}, {"c", 0, 1}, {"d", 0, 1}, {"e", 0, 1}}},
 	{"no effect, noise of 20 %", 100, .2, 50,
