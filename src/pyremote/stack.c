@@ -85,18 +85,31 @@ static int frame_make(struct python *p, struct stack_scratch *s, const struct st
 	return 1;
 }
 
+/* How many frames, from the outermost on, are as they were. */
+static size_t frames_same(struct stack_raws *new, const struct stack_raws *old)
+{
+	size_t same = 0;
+
+	while (same < new->n && same < old->n) {
+		struct stack_raw *raw = &new->items[new->n - 1 - same];
+		const struct stack_raw *was = &old->items[old->n - 1 - same];
+
+		if (!raw_same(raw, was))
+			break;
+		raw->shown = was->shown;
+		same++;
+	}
+	return same;
+}
+
 /* The new stack becomes t's: the outer frames that are the same stay as they are. */
-static bool frames_take(struct python *p, struct stack_scratch *s, struct python_thread *t)
+static bool frames_take(
+	struct python *p, struct stack_scratch *s, struct python_thread *t, size_t same)
 {
 	struct python_thread_work *w = t->work;
 	struct stack_raws *new = &s->raws, *old = &w->raws;
-	size_t same = 0, kept = t->n_frames;
+	size_t kept = t->n_frames;
 
-	while (same < new->n && same < old->n &&raw_same(&new->items[new->n - 1 - same],
-					       &old->items[old->n - 1 - same])) {
-		new->items[new->n - 1 - same].shown = old->items[old->n - 1 - same].shown;
-		same++;
-	}
 	if (same == new->n && same == old->n) {
 		t->stack = t->n_frames ? STACK_UNCHANGED : STACK_EMPTY;
 		return true;
@@ -137,8 +150,19 @@ enum stack_walk stack_take(struct python *p, struct stack_scratch *s, struct pyt
 
 	if (walk != WALK_WHOLE)
 		return walk;
-	if (!frames_take(p, s, t))
+
+	size_t same = frames_same(&s->raws, &w->raws);
+
+	if (stack_tops_tell(&p->layout) &&
+		!stack_calls_known(&p->layout, s, w, copies, s->raws.n - same)) {
+		w->asking = w->asking || w->copies == 1;
+		return w->copies == 1 ? WALK_LOOSER : WALK_TORN;
+	}
+	if (!frames_take(p, s, t, same))
 		return WALK_TORN;
+	if (w->asking)
+		w->copies = 1;
+	w->asking = false;
 	w->next = stack_state_field(t, copies, p->layout.thread.next);
 	w->tries = 0;
 	if (++w->accepted >= STACK_CUT_EVERY)

@@ -22,6 +22,13 @@
  * has to be the same for long, so nothing that is short is left out. A read that took longer than
  * such reads do was interrupted, and is done again. One copy suffices.
  *
+ * That leaves reads of two neighbours between which a cache line was waited for: at worst a few in
+ * ten thousand stacks, where all cores are taken. So a call, that is caller, its instruction and
+ * callee, is believed only when several copies have agreed on it (stack_calls.c), and a stack only
+ * when all its calls are: a call that cannot be is never agreed on, and one that can is asked about
+ * once. What lasts less than a read is agreed on after a few attempts where it comes back soon, as
+ * in a loop; a call of less than 1 µs that comes back seldom may never be, and is not seen then.
+ *
  * By copies that agree. Where a chain leaves the region that its innermost frame lies in (a second
  * chunk of the data stack, a generator, a call by way of C), everything from the last frame within
  * it outward has to be the same in two copies, with generators in STACK_COPIES. Up to 3.10 and
@@ -95,6 +102,7 @@ struct python_thread_work {
 	uint64_t native;   /* native_id of the state, 0 where it has none */
 	unsigned tries;    /* in vain, for this stack */
 	unsigned copies;   /* that are read: 1, or STACK_COPIES */
+	bool asking;       /* more of them for a call's sake: stack_calls_known() */
 	bool rejected;     /* in its last sweep */
 	bool listed;       /* used while the list is read */
 };
@@ -117,6 +125,7 @@ struct stack_scratch {
 	uint64_t window_from;
 	size_t window_size;
 	struct code_extras *extras;
+	struct stack_calls *calls;
 };
 
 /* Regions for a thread of which only the state's address is known. */
@@ -132,6 +141,9 @@ uint64_t stack_raw_read(const struct layout *l, const uint8_t *at, struct stack_
 
 /* Do the frames say which of them runs? Then one copy can do. */
 bool stack_tops_tell(const struct layout *l);
+
+/* Do two copies of a frame agree? Its instruction may have moved, where asked for. */
+bool stack_frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t *b, bool may_move);
 
 /* Follows the frames through the copies, into raws, and proves them. */
 enum stack_walk stack_walk(const struct layout *l, struct stack_raws *raws, struct python_thread *t,
@@ -152,6 +164,14 @@ void stack_cut(struct python *p, struct stack_scratch *s, struct python_thread *
 
 /* A region that cannot be read any more. False: it was the state's. */
 bool stack_drop_region(struct python_thread *t, size_t region);
+
+/* ---- stack_calls.c ---- */
+
+/* Is every call that made the innermost n frames of raws one that there is? Where w has several
+ * copies, they are asked. */
+bool stack_calls_known(const struct layout *l, struct stack_scratch *s,
+	const struct python_thread_work *w, const uint8_t *copies, size_t n);
+void stack_calls_free(struct stack_calls *c);
 
 /* ---- stack_code.c ---- */
 

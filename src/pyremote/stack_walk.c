@@ -202,8 +202,7 @@ static enum stack_walk walk_frames(const struct look *k, uint64_t address, uint6
 
 /* ---- proving, by two copies ---- */
 
-/* Do two copies of a frame agree? */
-static bool frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t *b, bool may_move)
+bool stack_frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t *b, bool may_move)
 {
 	if (u64_at(a + l->frame.code) != u64_at(b + l->frame.code) ||
 		u64_at(a + l->frame.previous) != u64_at(b + l->frame.previous))
@@ -211,6 +210,8 @@ static bool frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t
 	if (l->frame.owner != NO_FIELD && a[l->frame.owner] != b[l->frame.owner])
 		return false;
 	if (l->frame.entry != NO_FIELD && a[l->frame.entry] != b[l->frame.entry])
+		return false;
+	if (stack_tops_tell(l) && u32_at(a + l->frame.top) != u32_at(b + l->frame.top))
 		return false;
 	if (may_move)
 		return true;
@@ -229,7 +230,7 @@ static bool agree(const struct look *k, size_t from, size_t may_move)
 		const uint8_t *a = k->a + k->raws->items[i].at;
 
 		for (size_t copy = 1; copy < w->copies; copy++)
-			if (!frame_agrees(k->l, a, a + copy * w->bytes, i < may_move))
+			if (!stack_frame_agrees(k->l, a, a + copy * w->bytes, i < may_move))
 				return false;
 	}
 	return true;

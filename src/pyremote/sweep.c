@@ -441,6 +441,7 @@ void sweep_release(struct python *p)
 		return;
 	thread_list_free(p);
 	code_extras_free(w->scratch.extras);
+	stack_calls_free(w->scratch.calls);
 	free(w->scratch.raws.items);
 	free(w->scratch.regions);
 	free(w->pieces);
