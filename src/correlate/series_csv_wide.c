@@ -171,7 +171,7 @@ static int make_room(struct wide *w, struct series_set *out, struct err *err)
 	if (bytes <= memory) {
 		bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 		/* memory that is cleared by the page costs a third of the time: large ones */
-		if (bytes >= 8 * HUGE_PAGE &&
+		if (bytes >= UINT64_C(8) * HUGE_PAGE &&
 			!posix_memalign((void **)&w->memory, HUGE_PAGE, bytes))
 			madvise(w->memory, bytes, MADV_HUGEPAGE);
 		else

@@ -164,7 +164,7 @@ static bool parse_hours(const char **p, long *out)
 		return false;
 	if (**p == ':' && (++*p, !parse_number(p, 59, &second)))
 		return false;
-	*out = sign * (hour * 3600L + minute * 60 + second);
+	*out = sign * (hour * 3600L + minute * 60L + second);
 	return true;
 }
 
@@ -273,17 +273,17 @@ static bool take_block(struct series_zone *z, const struct block *b)
 		z->at[i] = b->time_bytes == 4 ? (int32_t)(uint32_t)at : (int64_t)at;
 		if (index[i] >= b->types || (i && z->at[i] <= z->at[i - 1]))
 			return false;
-		z->offset_s[i] = (int32_t)(uint32_t)big_endian(types + 6 * index[i], 4);
-		if (labs(z->offset_s[i]) > 2 * DAY_S)
+		z->offset_s[i] = (int32_t)(uint32_t)big_endian(types + (size_t)6 * index[i], 4);
+		if (labs(z->offset_s[i]) > 2L * DAY_S)
 			return false;
 	}
-	return labs(z->first_s) <= 2 * DAY_S;
+	return labs(z->first_s) <= 2L * DAY_S;
 }
 
 static bool read_zone(struct series_zone *z, const unsigned char *p, size_t len)
 {
 	struct block b;
-	char rules[256];
+	char rules[256] = {0};
 	size_t bytes = read_block(&b, p, len, 4), n = 0;
 
 	if (!bytes)
@@ -301,7 +301,6 @@ static bool read_zone(struct series_zone *z, const unsigned char *p, size_t len)
 		return true;
 	for (p++, len--; n < len && p[n] != '\n' && n < sizeof(rules) - 1; n++)
 		rules[n] = (char)p[n];
-	rules[n] = '\0';
 	return !n || parse_rules(z, rules);
 }
 

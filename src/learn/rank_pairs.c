@@ -69,8 +69,10 @@ static double percent(double from, double to)
 static int condition(
 	const struct rank_work *w, size_t a, size_t b, struct conditional *out, struct err *err)
 {
-	double *x = mem_alloc(CORNERS * ROWS * w->p, sizeof(double)), model[CORNERS], own[CORNERS];
-	double *f = mem_alloc(DRAWS * CORNERS * ROWS, sizeof(double)), part[2][DRAWS], cross[DRAWS];
+	double *x = mem_alloc((size_t)CORNERS * ROWS * w->p, sizeof(double)), model[CORNERS],
+	       own[CORNERS];
+	double *f = mem_alloc((size_t)DRAWS * CORNERS * ROWS, sizeof(double)), part[2][DRAWS],
+	       cross[DRAWS];
 	size_t rows = corner_points(w, a, b, x), m = CORNERS * rows;
 	struct rng rng;
 	double contrast;

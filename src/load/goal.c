@@ -56,7 +56,7 @@ static bool statistic_parse(const char *name, double *percent)
 		if (name[0] != 'p' || len - 1 >= sizeof(digits) ||
 			strspn(name + 1, "0123456789._") != len - 1)
 			return false;
-		memcpy(digits, name + 1, len);
+		snprintf(digits, sizeof(digits), "%s", name + 1);
 		if (strchr(digits, '_'))
 			*strchr(digits, '_') = '.';
 		const char *end = digits + len - 1;
