@@ -22,7 +22,11 @@
 
 #include "native_lib.h"
 
+#if __has_attribute(noclone) /* gcc's */
 #define HERE __attribute__((noinline, noclone, used, visibility("default")))
+#else
+#define HERE __attribute__((noinline, used, visibility("default")))
+#endif
 /* After a call, so that it is none in the tail; and so that nothing is known about the callee. */
 #define STAY __asm__ volatile("" ::: "memory")
 

@@ -353,7 +353,7 @@ END_TEST
 /* A culprit in a group that has .1 of a core, as in a container: it cannot give away .2. */
 START_TEST(no_more_than_the_group_above)
 {
-	struct limits *l = open_or_say(LIMITS_CPU, "a quota below a quota"), *below;
+	struct limits *l = open_or_say(LIMITS_CPU, "a quota below a quota"), *below = NULL;
 	char procs[4096];
 	int status;
 	pid_t pid;
