@@ -1,8 +1,8 @@
 /*
  * What the parts of native.h share. stop.c: stopping threads, and copying them; sleep.c, trace.c:
  * those that sleep, those that run; modules.c: the files that code lies in; rules.c: call frame
- * information as rows that are computed once per program counter; unwind.c: the walk; symbols.c:
- * names.
+ * information as rows that are computed once per program counter; unwind.c: the walk; symbols.c,
+ * lines.c: names, and lines of the source.
  */
 #ifndef CULPRIT_NATIVE_INTERNAL_H
 #define CULPRIT_NATIVE_INTERNAL_H
@@ -114,6 +114,9 @@ struct code_file {
 	struct code_symbol *symbols; /* made at the first question; the functions */
 	size_t n_symbols;
 	bool symbols_tried;
+	struct code_unit *units; /* lines.c's */
+	size_t n_units;
+	bool units_tried;
 	const uint8_t *table; /* .eh_frame_hdr's: pairs of int32, sorted */
 	size_t n_table;
 	uint64_t table_base;
@@ -129,6 +132,10 @@ Dwarf_CFI *file_debug_frame(struct code_file *f);
 uint64_t file_function(const struct code_file *f, uint64_t address);
 /* The function that an address (as elfutils has it) lies in, by the symbol table. NULL: none. */
 const struct code_symbol *file_symbol(struct code_file *f, uint64_t address);
+
+/* lines.c: the source of an address (as elfutils has it); NULL, and 0: not known. */
+const char *file_line(struct code_file *f, uint64_t address, int *number);
+void lines_release(struct code_file *f);
 
 /* Where a file lies in a process. */
 struct module {

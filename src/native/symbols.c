@@ -87,7 +87,6 @@ static void name_of_file(struct native *n, struct module *m, uint64_t pc, struct
 	uint64_t address = pc - m->bias;
 	const struct code_symbol *symbol = file_symbol(m->file, address);
 	const char *file;
-	Dwfl_Line *line;
 
 	if (symbol) {
 		size_t len =
@@ -104,11 +103,8 @@ static void name_of_file(struct native *n, struct module *m, uint64_t pc, struct
 		s->function = intern_text(n, text);
 	}
 	s->module = intern_text(n, m->name);
-	line = dwfl_module_getsrc(m->file->mod, address);
-	file = line ? dwfl_lineinfo(line, NULL, &s->line, NULL, NULL, NULL) : NULL;
+	file = file_line(m->file, address, &s->line);
 	s->file = file ? intern_text(n, file) : "";
-	if (!file || s->line < 0)
-		s->line = 0;
 }
 
 /* ---- of a JIT ---- */

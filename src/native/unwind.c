@@ -89,7 +89,19 @@ static uint64_t plain_pc(uint64_t pc)
 	return pc;
 }
 
-/* There are rules for it. */
+/* There are rules for these. */
+static bool is_veneer(struct native *n, uint64_t pc)
+{
+	(void)n, (void)pc;
+	return false;
+}
+
+static enum step step_out_of_veneer(struct registers *r, uint64_t *frame)
+{
+	(void)r, (void)frame;
+	return STEP_FAILED;
+}
+
 static bool is_sigreturn(struct native *n, uint64_t pc)
 {
 	(void)n, (void)pc;
@@ -129,6 +141,35 @@ static bool follows_call(struct native *n, uint64_t pc)
 static uint64_t plain_pc(uint64_t pc)
 {
 	return pc & ((UINT64_C(1) << 48) - 1);
+}
+
+/* On the way to another function by way of x16 and x17, which are for that (AAPCS64, 6.1.1): .plt
+ * and what linkers put in for calls that go far. They have no rules and make no frame. */
+static bool is_veneer(struct native *n, uint64_t pc)
+{
+	uint32_t code;
+
+	for (int i = 0; i < 5; i++, pc += sizeof(code)) {
+		if (!remote_read(n->pid, pc, &code, sizeof(code)))
+			return false;
+		if ((code & 0xffffffdf) == 0xd61f0200) /* br x16, x17 */
+			return true;
+		if ((code & 0x9f00001e) != 0x90000010 &&     /* adrp */
+			(code & 0xffc003de) != 0xf9400210 && /* ldr x17, [x16, …] */
+			(code & 0xff8003de) != 0x91000210 && /* add x16, x16, … */
+			(code & 0xffffff3f) != 0xd503241f)   /* bti */
+			return false;
+	}
+	return false;
+}
+
+static enum step step_out_of_veneer(struct registers *r, uint64_t *frame)
+{
+	if (!register_known(r, REG_RA) || !register_known(r, REG_SP))
+		return STEP_UNKNOWN;
+	r->pc = r->value[REG_RA];
+	*frame = r->value[REG_SP];
+	return STEP_DONE;
 }
 
 /* What a signal handler returns to. The kernel gives no rules for it (its comment in
@@ -226,6 +267,8 @@ static bool go_out(
 		s = step_out_of_handler(n, r, &frame);
 	else if (row)
 		s = row_step(row, r, &frame, read_copied, n);
+	else if (*exact && is_veneer(n, r->pc))
+		s = step_out_of_veneer(r, &frame);
 	else if (!*exact && is_trampoline(n, r->pc))
 		s = step_out_of_trampoline(n, r, &frame);
 	else
