@@ -212,7 +212,7 @@ static void file_close(struct code_file *f)
 	if (f->dwfl)
 		dwfl_end(f->dwfl);
 	free(f->symbols);
-	lines_release(f);
+	file_lines_release(f);
 	free(f);
 }
 

@@ -84,7 +84,7 @@ const char *file_line(struct code_file *f, uint64_t address, int *number)
 	return path;
 }
 
-void lines_release(struct code_file *f)
+void file_lines_release(struct code_file *f)
 {
 	free(f->units);
 }

@@ -135,7 +135,7 @@ const struct code_symbol *file_symbol(struct code_file *f, uint64_t address);
 
 /* lines.c: the source of an address (as elfutils has it); NULL, and 0: not known. */
 const char *file_line(struct code_file *f, uint64_t address, int *number);
-void lines_release(struct code_file *f);
+void file_lines_release(struct code_file *f);
 
 /* Where a file lies in a process. */
 struct module {
