@@ -57,10 +57,10 @@ void native_tend(struct native *n);
 size_t native_unwind(struct native *n, uint64_t *pcs, size_t max, bool *cut);
 
 struct native_symbol {
-	const char
-		*function; /* as the linker knows it, without version; "0x7f12… " where none does */
-	const char *module; /* file name of the executable, library or JIT map */
-	const char *file;   /* source, where debug information is at hand; else "" */
+	const char *function; /* as the linker knows it, without version, C++ and Rust in plain
+				 words (demangle.h); "0x7f12… " where it does not */
+	const char *module;   /* file name of the executable, library or JIT map */
+	const char *file;     /* source, where debug information is at hand; else "" */
 	int line;
 	bool interpreter; /* CPython's evaluation loop: a Python frame stands here. Not known
 		where even its .dynsym is stripped */

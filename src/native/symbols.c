@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "native/demangle.h"
 #include "native/native_internal.h"
 
 enum { MAX_TEXT = 4096, RING = 2 * NATIVE_MAX_FRAMES, PERF_MAP_LOOK_MS = 50 };
@@ -91,8 +92,13 @@ static void name_of_file(struct native *n, struct module *m, uint64_t pc, struct
 	if (symbol) {
 		size_t len =
 			symbol->name[0] == '@' ? strlen(symbol->name) : strcspn(symbol->name, "@");
+		char *plain;
 
 		s->function = intern(n, symbol->name, len);
+		plain = demangle(s->function);
+		if (plain)
+			s->function = intern_text(n, plain);
+		free(plain);
 		s->interpreter = is_interpreter(symbol->name, len);
 	} else {
 		uint64_t start = file_function(m->file, address - m->file->main_bias);

@@ -174,7 +174,7 @@ static void draw_minute(struct top *t, int y, int columns)
 
 	for (size_t i = 0; i < t->cpu.n; i++)
 		most = fmax(most, t->cpu.points[i]);
-	draw_spark(t, y, 0, half - 2, "CPU used", t->status.cpu_share, &t->cpu, most);
+	draw_spark(t, y, 0, half - 2, "CPU time", t->status.cpu_share, &t->cpu, most);
 	draw_spark(t, y, half, columns - half, "GIL held", t->status.gil_share, &t->gil, 1);
 }
 

@@ -137,7 +137,7 @@ class Views(Top):
         self.top()
         seen = self.see(r"SELF % +TOTAL % +SELF s +SAMPLES +FUNCTION +FILE", r"CPython 3\.", r"GIL held +\d+ %",
                         r"idle \d+ %", r"100 Hz for [\d.]+ % of a core", r"\d+ rejected, \d+ late",
-                        r"1 process, 2 threads, \d running", r"CPU used +\d+ % +[▁-█]+", r"cpu, last \d s",
+                        r"1 process, 2 threads, \d running", r"CPU time +\d+ % +[▁-█]+", r"cpu, last \d s",
                         r"^ *\d+\.\d +\d+\.\d +\d+\.\d\d +\d+ +spin +app\.py:3")
         self.assertLessEqual(max(map(len, seen.splitlines())), 80)
         self.assertRegex(self.screen("-e"), r"\x1b\[(\d+;)*3[1-6]")  # in colours
