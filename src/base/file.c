@@ -199,3 +199,18 @@ bool file_exists(const char *path)
 {
 	return !access(path, F_OK);
 }
+
+ssize_t file_read_small(const char *path, char *out, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		do
+			n = read(fd, out, size - 1);
+		while (n < 0 && errno == EINTR);
+		close(fd);
+	}
+	out[n > 0 ? n : 0] = '\0';
+	return n;
+}

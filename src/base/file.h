@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -34,5 +35,9 @@ int file_make_folder(const char *path, struct err *err);
 int file_make_parent(const char *path, struct err *err);
 
 bool file_exists(const char *path);
+
+/* What a small file says, such as those of /proc and of a cgroup: at most size − 1 bytes in one
+ * read, NUL-terminated. Their number; −1, and an empty text, where it cannot be read. */
+ssize_t file_read_small(const char *path, char *out, size_t size);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 
 /* A machine with thousands of containers has a mountinfo of about a megabyte. */
@@ -237,20 +238,9 @@ int cgroup_find_own(struct cgroup_place *out, const char *controller, struct err
 bool cgroup_read(const char *folder, const char *name, char *out, size_t size)
 {
 	char path[CGROUP_PATH + 64];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	do
-		n = read(fd, out, size - 1);
-	while (n < 0 && errno == EINTR);
-	close(fd);
-	if (n >= 0)
-		out[n] = '\0';
-	return n >= 0;
+	return file_read_small(path, out, size) >= 0;
 }
 
 int cgroup_write(const char *folder, const char *name, const char *text)

@@ -1,8 +1,6 @@
 #include "proc/serving.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/str.h"
 
 enum { MAX_FDS = 64, MAX_POLLED = 4096 };
@@ -179,18 +178,9 @@ static bool is_waiting_call(const struct view *v, long number, const uint64_t ar
 static bool read_task(pid_t pid, pid_t tid, const char *name, char out[SERVING_CALL])
 {
 	char path[80];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, out, SERVING_CALL - 1);
-	close(fd);
-	if (n > 0)
-		out[n] = '\0';
-	return n > 0;
+	return file_read_small(path, out, SERVING_CALL) > 0;
 }
 
 static bool read_call(pid_t pid, pid_t tid, char out[SERVING_CALL])

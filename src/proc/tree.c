@@ -1,32 +1,14 @@
 #include "proc/tree.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
-
-/* A small file of /proc, NUL-terminated; its length, or −1. */
-static ssize_t read_small(const char *path, char *out, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	do
-		n = read(fd, out, size - 1);
-	while (n < 0 && errno == EINTR);
-	close(fd);
-	if (n >= 0)
-		out[n] = '\0';
-	return n;
-}
 
 /* The precise clock of a process where it can be had; /proc counts in ticks of 10 ms. */
 static double precise_cpu_s(pid_t pid, double ticks_s)
@@ -48,7 +30,7 @@ bool process_read(pid_t pid, struct process *out)
 	double tick = (double)sysconf(_SC_CLK_TCK);
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (read_small(path, text, sizeof(text)) <= 0)
+	if (file_read_small(path, text, sizeof(text)) <= 0)
 		return false;
 	p = strrchr(text, ')'); /* the name may hold anything */
 	if (!p || !p[1] || !p[2])
@@ -129,7 +111,7 @@ char *process_command(pid_t pid, char *out, size_t size)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	n = read_small(path, out, size);
+	n = file_read_small(path, out, size);
 	for (ssize_t i = 0; i < n; i++)
 		if ((unsigned char)out[i] < ' ')
 			out[i] = ' ';
@@ -138,7 +120,7 @@ char *process_command(pid_t pid, char *out, size_t size)
 	if (n > 0)
 		return out;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	n = size > 3 ? read_small(path, out + 1, size - 2) : -1;
+	n = size > 3 ? file_read_small(path, out + 1, size - 2) : -1;
 	if (n <= 0) {
 		snprintf(out, size, "?");
 		return out;

@@ -1,8 +1,6 @@
 /* One process: what it is (a Python, another program, one that may not be read), asked again with
  * patience while it starts and when it executes something else; what is kept of it, let go of at
  * its end. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "proc/tree.h"
 #include "sampler/sampler_internal.h"
@@ -46,17 +45,9 @@ static long status_number(const char *text, const char *key)
 int subject_explain(pid_t pid, struct err *err)
 {
 	char path[32], text[8192];
-	size_t n = 0;
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	if (file) {
-		n = fread(text, 1, sizeof(text) - 1, file);
-		fclose(file);
-	}
-	text[n] = '\0';
-	if (!n)
+	if (file_read_small(path, text, sizeof(text)) <= 0)
 		return err_set(err, ERR_SERVICE,
 			"there is no process %d, or it has ended; `ps -e` lists those that are",
 			(int)pid);

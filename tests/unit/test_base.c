@@ -295,6 +295,27 @@ START_TEST(files_are_written_where_they_are)
 }
 END_TEST
 
+START_TEST(small_files_are_texts)
+{
+	char path[] = "/tmp/culprit-small-XXXXXX", text[8];
+	int fd = mkstemp(path);
+
+	ck_assert_int_eq(file_read_small(path, text, sizeof(text)), 0);
+	ck_assert_str_eq(text, "");
+	ck_assert_int_eq(write(fd, "max 100000\n", 11), 11);
+	ck_assert_int_eq(file_read_small(path, text, sizeof(text)), 7); /* what fits */
+	ck_assert_str_eq(text, "max 100");
+	ck_assert_int_eq(file_read_small("/proc/self/comm", text, 1), 0);
+	ck_assert_str_eq(text, "");
+	close(fd);
+	unlink(path);
+	text[0] = 'x';
+	ck_assert_int_eq(file_read_small(path, text, sizeof(text)), -1);
+	ck_assert_str_eq(text, "");
+	ck_assert_int_eq(file_read_small("/tmp", text, sizeof(text)), -1);
+}
+END_TEST
+
 START_TEST(rng_is_uniform)
 {
 	struct rng r;
@@ -338,5 +359,5 @@ END_TEST
 
 UNIT_MAIN("base", str_measures_and_guesses, str_wraps, num_parses_strictly, num_scan_is_strtod,
 	num_reads_well, csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct,
-	a_share_may_be_in_per_cent, opt_names_the_nearest, files_are_written_where_they_are,
+	a_share_may_be_in_per_cent, opt_names_the_nearest, files_are_written_where_they_are, small_files_are_texts,
 	rng_is_uniform, tables_line_up)
