@@ -47,5 +47,5 @@ table([rows("level", SETS, 60, t) for t in TIMES],
       [lambda c: short(c[0]), lambda c: short(c[1])])
 table([rows("power", SETS // 10, 60, t, rho) for t in TIMES for rho in (.1, .15, .3)],
       [f"{t}, ρ {rho}" for t in TIMES for rho in (.1, .15, .3)], [lambda c: short(c[0])])
-print(subprocess.run([BUILD / "bench/correlate_errors", "cover", str(SETS // 10), "1440"], check=True,
+print(subprocess.run([BUILD / "bench/correlate_errors", "cover", str(SETS * 5 // 2), "1440"], check=True,
                      capture_output=True, text=True).stdout, end="")

@@ -49,15 +49,16 @@ struct run {
 	const struct correlate_spec *spec;
 	struct corr_axis axis, other; /* other: robust, beside pearson-diff */
 	struct corr_values target, given, other_target, other_given;
+	struct corr_values target_halves; /* only where there is a filter */
 	size_t lags;
 	double *p, *other_p;        /* series × lags; NaN where not looked at */
 	struct correlate_row *best; /* a series */
 	unsigned char *state;
 };
 
-/* The p-values of a series at all lags, into p; the best of them into row. */
-static void look(struct run *run, const struct corr_axis *axis, const struct corr_values *target,
-	size_t series, double *p, struct correlate_row *row, struct corr_values *x,
+/* The p-values of a series at all lags, into p; the best of them. */
+static struct corr_pair look(const struct run *run, const struct corr_axis *axis,
+	const struct corr_values *target, const struct corr_values *x, double *p,
 	struct corr_scratch *w)
 {
 	long max_lag = (long)run->spec->max_lag;
@@ -72,19 +73,22 @@ static void look(struct run *run, const struct corr_axis *axis, const struct cor
 					(one.p == best.p && fabs(one.r) <= fabs(best.r)))))
 			continue;
 		best = one;
-		if (row)
-			row->lag = lag;
 	}
-	if (!row)
-		return;
-	row->series = series;
-	row->r = best.r;
-	row->p = best.p;
-	row->n = best.n;
-	row->n_eff = best.n_eff;
-	row->share = best.r * best.r;
-	row->group = SIZE_MAX;
-	corr_interval(&best, run->spec->confidence, &row->low, &row->high);
+	return best;
+}
+
+static void fill_row(struct correlate_row *row, const struct run *run, size_t series,
+	const struct corr_pair *best)
+{
+	*row = (struct correlate_row){.series = series,
+		.lag = best->lag,
+		.r = best->r,
+		.p = best->p,
+		.n = best->n,
+		.n_eff = best->n_eff,
+		.share = best->r * best->r,
+		.group = SIZE_MAX};
+	corr_interval(best, run->spec->confidence, &row->low, &row->high);
 }
 
 static enum state state_of(const struct run *run, size_t i)
@@ -101,11 +105,12 @@ static enum state state_of(const struct run *run, size_t i)
 	return LOOKED_AT;
 }
 
-static enum state look_at(struct run *run, size_t i, struct corr_values *x, struct corr_scratch *w)
+static enum state look_at(struct run *run, size_t i, struct corr_values *x,
+	struct corr_values *halves, struct corr_scratch *w)
 {
 	enum state state = state_of(run, i);
 	const double *values = run->set->items[i].values;
-	double *p = run->p + i * run->lags;
+	struct corr_pair best;
 
 	if (state != LOOKED_AT)
 		return state;
@@ -115,15 +120,21 @@ static enum state look_at(struct run *run, size_t i, struct corr_values *x, stru
 	if (x->constant)
 		return IS_CONSTANT;
 	corr_acf(&run->axis, x, run->axis.acf_lags);
-	look(run, &run->axis, &run->target, i, p, &run->best[i], x, w);
-	if (isnan(run->best[i].p))
+	best = look(run, &run->axis, &run->target, x, run->p + i * run->lags, w);
+	if (isnan(best.p))
 		return IS_SHORT;
+	if (corr_is_refined(&run->axis, &best)) {
+		if (run->axis.order)
+			corr_halves(&run->axis, values, x, halves, w);
+		corr_refine(&run->axis, x, &run->target, halves, &run->target_halves, &best);
+	}
+	fill_row(&run->best[i], run, i, &best);
 	if (run->other_p) {
 		corr_prepare(&run->other, values, x, w);
 		corr_acf(&run->other, x, run->other.acf_lags);
 		if (!x->constant)
-			look(run, &run->other, &run->other_target, i, run->other_p + i * run->lags,
-				NULL, x, w);
+			look(run, &run->other, &run->other_target, x, run->other_p + i * run->lags,
+				w);
 	}
 	return LOOKED_AT;
 }
@@ -132,17 +143,19 @@ static void look_at_some(void *arg, size_t task)
 {
 	struct run *run = arg;
 	size_t first = task * CORR_CHUNK, end = first + CORR_CHUNK;
-	struct corr_values x;
+	struct corr_values x, halves;
 	struct corr_scratch w;
 
 	if (end > run->set->n)
 		end = run->set->n;
 	corr_values_init(&x, run->axis.n);
+	corr_values_init(&halves, run->axis.n);
 	corr_scratch_init(&w, run->axis.n);
 	for (size_t i = first; i < end; i++)
-		run->state[i] = (unsigned char)look_at(run, i, &x, &w);
+		run->state[i] = (unsigned char)look_at(run, i, &x, &halves, &w);
 	series_forget(run->set, first, end - first);
 	corr_scratch_release(&w);
+	corr_values_release(&halves);
 	corr_values_release(&x);
 }
 
@@ -169,6 +182,11 @@ static int prepare_target(struct run *run, struct corr_axis *axis, enum correlat
 		axis->given = given;
 	}
 	corr_fit(axis, t->values, target, &w);
+	if (axis == &run->axis) {
+		corr_values_init(&run->target_halves, axis->n);
+		if (axis->order)
+			corr_halves(axis, t->values, target, &run->target_halves, &w);
+	}
 	if (!rc && (target->constant || target->known < CORRELATE_PAIRS_MIN))
 		rc = err_set(err, ERR_INPUT,
 			"The target '%s' has %zu known steps of %zu%s: nothing can be found to "
@@ -309,6 +327,7 @@ done:
 	free(run.best);
 	free(run.state);
 	corr_values_release(&run.target);
+	corr_values_release(&run.target_halves);
 	corr_values_release(&run.given);
 	corr_values_release(&run.other_target);
 	corr_values_release(&run.other_given);

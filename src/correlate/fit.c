@@ -64,6 +64,33 @@ static void fit_filter(struct corr_axis *a, const struct corr_values *target, si
 }
 
 /*
+ * How long the target's variance remembers: the bandwidth that Newey and West (1994) give for a
+ * variance of its squares, from autocovariances to a 16th of the steps. What two series share of
+ * their volatility lasts as long as the target's does; squares that are white keep the tests'
+ * bandwidth.
+ */
+static size_t memory_of(const struct corr_axis *a, const struct corr_values *target, double *v)
+{
+	size_t most = a->n / 16 < CORR_ACF_MAX ? a->n / 16 : CORR_ACF_MAX, memory;
+	double sum, weighted = 0;
+
+	for (size_t t = 0; t < a->n; t++)
+		v[t] = target->mask[t] * (target->squares[t] - 1);
+	sum = cblas_ddot((int)a->n, v, 1, v, 1);
+	for (size_t k = 1; k <= most; k++) {
+		double product = 2 * cblas_ddot((int)(a->n - k), v, 1, v + k, 1);
+
+		sum += product;
+		weighted += (double)k * product;
+	}
+	if (!(sum > 0) || !(weighted > 0))
+		return a->bandwidth + 1;
+	memory = (size_t)(1.1447 * cbrt(weighted / sum * (weighted / sum) * (double)a->n)) + 1;
+	memory = memory < a->n / 6 ? memory : a->n / 6;
+	return memory > a->bandwidth ? memory : a->bandwidth + 1;
+}
+
+/*
  * ρx ρy counts only where the target's ρy does, so the target alone says how far to look: up to
  * half as far again as its last autocorrelation that is no chance, and 20 lags at least. The
  * Newey-West window is as wide as it must be for the products (n^(1/3), as their autocorrelation
@@ -98,4 +125,5 @@ void corr_fit(struct corr_axis *a, const double *values, struct corr_values *tar
 	a->bandwidth = 2 * last > narrow ? 2 * last : narrow;
 	if (a->bandwidth > a->n / 12)
 		a->bandwidth = a->n / 12;
+	a->memory = memory_of(a, target, w->a);
 }

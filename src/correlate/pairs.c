@@ -28,15 +28,8 @@ double correlate_pearson_p(double r, size_t n)
 	return p > 1 ? 1 : p;
 }
 
-/* Where both are known: sums over the pairs of x at t − lag and y at t. */
-struct overlap {
-	const double *x, *y, *mx, *my;
-	size_t m; /* times that both have */
-	double n, mean_x, mean_y, scale_x, scale_y, r;
-};
-
-static bool overlap_sums(const struct corr_axis *a, const struct corr_values *x,
-	const struct corr_values *y, long lag, struct overlap *o)
+bool corr_overlap(const struct corr_axis *a, const struct corr_values *x,
+	const struct corr_values *y, long lag, struct corr_overlap *o)
 {
 	size_t shift = (size_t)(lag < 0 ? -lag : lag), from_x = lag < 0 ? shift : 0,
 	       from_y = lag < 0 ? 0 : shift;
@@ -45,7 +38,7 @@ static bool overlap_sums(const struct corr_axis *a, const struct corr_values *x,
 
 	if (shift + CORRELATE_PAIRS_MIN > a->n)
 		return false;
-	*o = (struct overlap){.m = a->n - shift,
+	*o = (struct corr_overlap){.m = a->n - shift,
 		.x = x->z + from_x,
 		.mx = x->mask + from_x,
 		.y = y->z + from_y,
@@ -71,15 +64,15 @@ static bool overlap_sums(const struct corr_axis *a, const struct corr_values *x,
 double corr_pair_r(const struct corr_axis *a, const struct corr_values *x,
 	const struct corr_values *y, long lag)
 {
-	struct overlap o;
+	struct corr_overlap o;
 
-	return overlap_sums(a, x, y, lag, &o) ? o.r : NAN;
+	return corr_overlap(a, x, y, lag, &o) ? o.r : NAN;
 }
 
 /* By how much the sum of the products varies more than that of independent ones; at least 1, for
  * less is more often chance than truth. */
 static double bartlett_factor(const struct corr_axis *a, const struct corr_values *x,
-	const struct corr_values *y, const struct overlap *o, struct corr_scratch *w)
+	const struct corr_values *y, const struct corr_overlap *o, struct corr_scratch *w)
 {
 	bool whole = x->whole && y->whole;
 	double factor = 1;
@@ -101,7 +94,8 @@ static double bartlett_factor(const struct corr_axis *a, const struct corr_value
  * its window (variance of the estimate: 4/3 window / n), fewer where a few stretches make up most
  * of it, by Satterthwaite's rule from the fourth moments of the moving sums.
  */
-static double newey_west(const struct corr_axis *a, const struct overlap *o, double *u, double *df)
+static double newey_west(
+	const struct corr_axis *a, const struct corr_overlap *o, double *u, double *df)
 {
 	size_t window = a->bandwidth + 1;
 	double sum = 0, squares = 0, fourths = 0, variance, half = o->r / 2, m = (double)o->m;
@@ -138,10 +132,10 @@ void corr_pair(const struct corr_axis *a, const struct corr_values *x, const str
 	 */
 	double taken = (double)(a->n_basis - 1 + a->order) + (a->given != NULL), df, p, se,
 	       unexplained;
-	struct overlap o;
+	struct corr_overlap o;
 
-	*out = (struct corr_pair){.r = NAN, .p = NAN};
-	if (!overlap_sums(a, x, y, lag, &o))
+	*out = (struct corr_pair){.r = NAN, .p = NAN, .lag = lag};
+	if (!corr_overlap(a, x, y, lag, &o))
 		return;
 	out->r = o.r;
 	out->n = (size_t)o.n;
@@ -170,23 +164,4 @@ void corr_pair(const struct corr_axis *a, const struct corr_values *x, const str
 		out->se = se;
 		out->df = df;
 	}
-}
-
-/* Quantile of Student's t from the normal one (Abramowitz and Stegun 26.7.5): for widths of
- * intervals good enough, and a thousand times faster than the exact one. */
-static double t_from_normal(double z, double df)
-{
-	double z2 = z * z;
-
-	return z + z * (z2 + 1) / (4 * df) + z * ((5 * z2 + 16) * z2 + 3) / (96 * df * df) +
-	       z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * df * df * df);
-}
-
-void corr_interval(const struct corr_pair *p, double confidence, double *low, double *high)
-{
-	double z = dist_normal_quantile((1 + confidence) / 2), width;
-
-	width = p->se * (isinf(p->df) ? z : t_from_normal(z, p->df));
-	*low = fabs(p->r) < 1 ? tanh(atanh(p->r) - width) : p->r;
-	*high = fabs(p->r) < 1 ? tanh(atanh(p->r) + width) : p->r;
 }

@@ -51,6 +51,21 @@ static void basis_cycle(struct corr_axis *a, double steps)
 	}
 }
 
+/* Which half a step belongs to, and how many of n do. */
+static size_t half_of(size_t t)
+{
+	return t / CORR_HALF_STEPS % 2;
+}
+
+static size_t half_count(size_t n, size_t half)
+{
+	size_t second = n / (2 * CORR_HALF_STEPS) * CORR_HALF_STEPS,
+	       rest = n % (2 * CORR_HALF_STEPS);
+
+	second += rest > CORR_HALF_STEPS ? rest - CORR_HALF_STEPS : 0;
+	return half ? second : n - second;
+}
+
 void corr_axis_init(struct corr_axis *a, const struct series_set *s, enum correlate_method method)
 {
 	*a = (struct corr_axis){.method = method, .n = s->n_times ? s->n_times - 1 : 0};
@@ -62,6 +77,8 @@ void corr_axis_init(struct corr_axis *a, const struct series_set *s, enum correl
 	if (method != CORRELATE_ROBUST)
 		return;
 	a->half = corr_half_scores(a->n);
+	for (size_t h = 0; h < 2; h++)
+		a->halves[h] = corr_half_scores(half_count(a->n, h));
 	for (size_t j = 1; j <= SLOW && j * STEPS_A_SLOW <= a->n; j++)
 		basis_add(a, .5 * (double)j / (double)a->n, 0);
 	basis_cycle(a, DAY_S / s->step_s);
@@ -73,6 +90,8 @@ void corr_axis_release(struct corr_axis *a)
 	free(a->ones);
 	free(a->basis);
 	free(a->half);
+	free(a->halves[0]);
+	free(a->halves[1]);
 	free(a->filter);
 	*a = (struct corr_axis){0};
 }
@@ -176,6 +195,7 @@ static void normalise(const struct corr_axis *a, struct corr_values *v, double b
 
 	v->constant = v->constant || !(sum > 1e-20 * before) || !isfinite(sum);
 	scale = v->constant ? 0 : sqrt((double)v->known / sum);
+	v->scale *= scale;
 	for (size_t t = 0; t < a->n; t++) {
 		v->z[t] *= scale;
 		v->squares[t] = v->z[t] * v->z[t];
@@ -198,8 +218,6 @@ static void apply_filter(const struct corr_axis *a, struct corr_values *v, struc
 {
 	double mean;
 
-	if (!a->order)
-		return;
 	memcpy(w->a, v->z, a->n * sizeof(double));
 	for (size_t k = 1; k <= a->order; k++)
 		cblas_daxpy((int)(a->n - k), a->filter[k], w->a, 1, v->z + k, 1);
@@ -208,7 +226,6 @@ static void apply_filter(const struct corr_axis *a, struct corr_values *v, struc
 		v->z[t] *= v->mask[t];
 	mean = cblas_ddot((int)a->n, a->ones, 1, v->z, 1) / (double)v->known;
 	cblas_daxpy((int)a->n, -mean, v->mask, 1, v->z, 1);
-	normalise(a, v, (double)v->known);
 }
 
 void corr_prepare(const struct corr_axis *a, const double *values, struct corr_values *v,
@@ -225,6 +242,7 @@ void corr_prepare(const struct corr_axis *a, const double *values, struct corr_v
 	}
 	v->whole = v->known == a->n;
 	v->constant = false;
+	v->scale = 1;
 	if (a->method == CORRELATE_ROBUST)
 		corr_score(v->z, a->n, a->half, w->keys, w->spare, &v->constant);
 	for (size_t t = 0; t < a->n && !v->whole; t++)
@@ -236,6 +254,44 @@ void corr_prepare(const struct corr_axis *a, const double *values, struct corr_v
 	else if (v->known)
 		project_known(a, v, v->z, w->a);
 	normalise(a, v, (double)v->known);
-	if (!v->constant)
+	if (!v->constant && a->order) {
 		apply_filter(a, v, w);
+		normalise(a, v, (double)v->known);
+	}
+}
+
+void corr_halves(const struct corr_axis *a, const double *values, const struct corr_values *v,
+	struct corr_values *out, struct corr_scratch *w)
+{
+	bool constant;
+
+	out->known = v->known;
+	out->whole = v->whole;
+	out->constant = v->constant;
+	out->scale = v->scale;
+	memcpy(out->mask, v->mask, a->n * sizeof(double));
+	for (size_t h = 0; h < 2; h++) {
+		size_t count = 0;
+
+		for (size_t t = 0; t < a->n; t++)
+			if (half_of(t) == h)
+				w->b[count++] = v->mask[t] > 0 ? values[t + 1] - values[t] : NAN;
+		corr_score(w->b, count, a->halves[h], w->keys, w->spare, &constant);
+		count = 0;
+		for (size_t t = 0; t < a->n; t++)
+			if (half_of(t) == h) {
+				out->z[t] = v->mask[t] > 0 ? w->b[count] : 0;
+				count++;
+			}
+	}
+	if (v->whole)
+		project(a, out->z);
+	else
+		project_known(a, out, out->z, w->a);
+	if (a->order)
+		apply_filter(a, out, w);
+	for (size_t t = 0; t < a->n; t++) {
+		out->z[t] *= v->scale;
+		out->squares[t] = out->z[t] * out->z[t];
+	}
 }
