@@ -186,6 +186,7 @@ class Confirmation(Study):
 
 
 class Redis(harness.Case):
+    @harness.on_second_thought
     def test_latency_of_a_real_redis_is_found(self):
         """The study of examples/flask-redis, shorter: the latency of Redis is found, the noise is not."""
         imports = subprocess.run(["/usr/bin/python3", "-c", "import flask, redis, gunicorn"], capture_output=True)

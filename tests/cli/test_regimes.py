@@ -41,6 +41,7 @@ class Regimes(harness.Case):
         self.assertIn(settled, (self.folder / ".culprit/run-1.html").read_text())
         return [f["name"] for f in found["factors"] if f["active"] and f["group"] == 1]
 
+    @harness.on_second_thought
     def test_waiting(self):
         """20 connections that wait 25 to 300 ms in all but a tenth: Little's law, and its widest factor."""
         self.assertEqual(self.limiting(
@@ -49,6 +50,7 @@ class Regimes(harness.Case):
             "json_object_length: {range: [1, 10], lever: query}}",
             "min_response_time=0.005&std_response_time=0.1", 20), ["fraction_io_bound"])
 
+    @harness.on_second_thought
     def test_large_json(self):
         """The same service, but each answer costs .2 to 8 ms of CPU, and nothing else is in the way."""
         self.assertEqual(self.limiting(
@@ -57,6 +59,7 @@ class Regimes(harness.Case):
             "json_object_length: {range: [500, 20000], lever: query}}",
             "min_response_time=0.005&std_response_time=0.1", 20), ["json_object_length"])
 
+    @harness.on_second_thought
     def test_connections(self):
         """Everything waits 10 to 15 ms: the rate is as the connections, 2 to 40."""
         self.assertEqual(self.limiting(

@@ -101,20 +101,24 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Kolmogorov and Smirnov's greatest distance between the sleeps and the lognormal they come from.
- */
+static double lognormal_below(double x, double median, double sigma)
+{
+	return x > 0 ? .5 * erfc(-log(x / median) / sigma / M_SQRT2) : 0;
+}
+
+/* Kolmogorov and Smirnov's greatest distance between the sleeps and the lognormal they come from;
+ * what is late by up to `late` seconds is no distance. */
 static double distance_to_lognormal(
-	double *seconds, size_t n, double least, double median, double sigma)
+	double *seconds, double late, size_t n, double least, double median, double sigma)
 {
 	double most = 0;
 
 	qsort(seconds, n, sizeof(double), compare_doubles);
 	for (size_t i = 0; i < n; i++) {
 		double x = seconds[i] - least;
-		double p = x > 0 ? .5 * erfc(-log(x / median) / sigma / M_SQRT2) : 0;
 
-		most = fmax(most, fmax(fabs(p - (double)i / (double)n),
-					  fabs(p - (double)(i + 1) / (double)n)));
+		most = fmax(most, (double)(i + 1) / (double)n - lognormal_below(x, median, sigma));
+		most = fmax(most, lognormal_below(x - late, median, sigma) - (double)i / (double)n);
 	}
 	return most;
 }
@@ -129,7 +133,7 @@ START_TEST(sleeps_are_lognormal)
 	for (size_t i = 0; i < N; i++)
 		seconds[i] = (double)mixed_sleep_ns(&rng, .15, .45, .3) / 1e9;
 	/* false alarm at 1e-4: 2.23 / sqrt(n); the seed is fixed */
-	ck_assert_double_lt(distance_to_lognormal(seconds, N, .15, .45, .3), 2.23 / sqrt(N));
+	ck_assert_double_lt(distance_to_lognormal(seconds, 0, N, .15, .45, .3), 2.23 / sqrt(N));
 	ck_assert_uint_eq(mixed_sleep_ns(&rng, .25, 0, 1), 250000000);
 	ck_assert_uint_eq(mixed_sleep_ns(&rng, 0, .5, 0), 500000000);
 	ck_assert_uint_eq(mixed_sleep_ns(&rng, 3000, 3600, 10), UINT64_C(3600000000000));
@@ -663,29 +667,17 @@ START_TEST(sleepers_do_not_block)
 }
 END_TEST
 
-/*
- * What a client waits has the distribution that it asked for. Kolmogorov and Smirnov at 1e-4 over
- * 400 sleeps of a fixed seed: 2.23 / 20 = .11. Lateness shifts it by .08 a tenth of the median, so
- * this also bounds that.
- */
-START_TEST(waits_are_as_asked)
-{
-	enum { N = 400 };
-	static double seconds[N];
-	static uint64_t sent[N];
-	struct lab_spec spec = SPEC;
-	struct lab_process lab;
+enum { WAITS = 400 };
 
-	spec.workers = 1;
-	spec.seed = 5;
-	lab = lab_start(spec);
-	for (int i = 0; i < SLEEPERS; i++)
-		client_open(&sleepers[i], lab.port);
-	for (int round = 0; round < N / SLEEPERS; round++) {
+/* What clients wait for answers that sleep, in seconds. */
+static void waits_of(const char *target, double seconds[WAITS])
+{
+	uint64_t sent[SLEEPERS];
+
+	for (int round = 0; round < WAITS / SLEEPERS; round++) {
 		for (int i = 0; i < SLEEPERS; i++) {
 			sent[i] = clock_now_ns();
-			client_get(&sleepers[i], "/io?mean_response_time=.1&std_response_time=.5&"
-						 "min_response_time=.1");
+			client_get(&sleepers[i], target);
 		}
 		/* each blocking read is late for those that woke before it, so poll in turn */
 		for (int left = SLEEPERS; left;)
@@ -702,9 +694,33 @@ START_TEST(waits_are_as_asked)
 				left--;
 			}
 	}
-	for (int i = 0; i < N; i++)
-		ck_assert_double_ge(seconds[i], .1);
-	ck_assert_double_lt(distance_to_lognormal(seconds, N, .1, .1, .5), 2.23 / sqrt(N));
+}
+
+/*
+ * What a client waits has the distribution that it asked for. Kolmogorov and Smirnov at 1e-4 over
+ * 400 sleeps of a fixed seed: 2.23 / 20 = .11. Lateness shifts it by .08 a tenth of the median, so
+ * this bounds that too; a fifth is allowed, and a machine that is busy has three tries.
+ */
+START_TEST(waits_are_as_asked)
+{
+	static double seconds[WAITS];
+	struct lab_spec spec = SPEC;
+	struct lab_process lab;
+	double distance = 1;
+
+	spec.workers = 1;
+	spec.seed = 5;
+	lab = lab_start(spec);
+	for (int i = 0; i < SLEEPERS; i++)
+		client_open(&sleepers[i], lab.port);
+	for (int tries = 0; tries < 3 && distance >= 2.23 / sqrt(WAITS); tries++) {
+		waits_of("/io?mean_response_time=.1&std_response_time=.5&min_response_time=.1",
+			seconds);
+		for (int i = 0; i < WAITS; i++)
+			ck_assert_double_ge(seconds[i], .1);
+		distance = distance_to_lognormal(seconds, .02, WAITS, .1, .1, .5);
+	}
+	ck_assert_double_lt(distance, 2.23 / sqrt(WAITS));
 	ck_assert_int_eq(lab_end(&lab, SIGTERM), 0);
 }
 END_TEST

@@ -63,7 +63,9 @@ START_TEST(a_rate_is_kept)
 	run();
 	/* k requests lie at k / rate for k = 1 …: those within one second */
 	ck_assert_uint_eq(result.started, (uint64_t)rate);
-	ck_assert_uint_eq(server.requests, result.started);
+	/* On a busy machine the end may come before the server has read the last ones. */
+	ck_assert_uint_le(server.requests, result.started);
+	ck_assert_uint_ge(server.requests, result.finished);
 	ck_assert_uint_eq(result.n_errors, 0);
 	ck_assert_uint_eq(result.late.n, result.started);
 	ck_assert_uint_le(result.waited, result.started / 4); /* a stall of the machine */
