@@ -45,7 +45,9 @@
  * to agree, what lasts less than a read (1 to 2 µs) is seen more rarely than it should. (3) The
  * interpreter writes a new frame before it makes it current, but a compiler may order plain stores
  * as it likes. (4) A code object that is freed, with another one put in its place, is noticed
- * within CODE_FRESH_NS.
+ * within CODE_FRESH_NS. (5) Order: a word that was written later is never seen before one that was
+ * written earlier, nor read before one that is copied earlier. x86-64 keeps that; aarch64 promises
+ * neither, and nobody has measured what it does.
  */
 #ifndef CULPRIT_PYREMOTE_STACK_H
 #define CULPRIT_PYREMOTE_STACK_H
