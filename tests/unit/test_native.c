@@ -241,11 +241,10 @@ START_TEST(calls_that_an_interrupt_breaks_off)
 	uint64_t until = clock_now_ns() + 1500 * NS_PER_MS;
 	int looks = 0;
 
-	while (clock_now_ns() < until)
+	while (looks < 500 || clock_now_ns() < until)
 		looks += stack_take(&stack, n, target.pid);
 	close(target.in);
 	target.in = -1;
-	ck_assert_int_ge(looks, 500);
 #if defined(__x86_64__)
 	ck_assert_str_eq(target_line(&target), "broken 0 of many");
 #else

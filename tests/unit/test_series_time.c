@@ -65,8 +65,13 @@ START_TEST(numbers_as_strtod)
 		check_number(text);
 		total += 3;
 	}
+#if defined(__x86_64__)
 	/* nearly all of what is no random bit pattern, and those are a quarter */
 	ck_assert_uint_gt(by_fast_way, total * 2 / 3);
+#else
+	/* without x87's long double: what has 53 bits, so hardly any of %.17g */
+	ck_assert_uint_gt(by_fast_way, total / 3);
+#endif
 }
 END_TEST
 
