@@ -35,9 +35,7 @@ int stored_read(const struct cli *cli, const char *which, struct stored *out, st
 
 void stored_trials_free(struct stored *s)
 {
-	for (size_t i = 0; i < s->n_trials; i++)
-		trial_release(&s->trials[i]);
-	free(s->trials);
+	trials_free(s->trials, s->n_trials);
 	s->trials = NULL;
 	s->n_trials = 0;
 }

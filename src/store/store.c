@@ -524,6 +524,13 @@ void trial_release(struct trial *t)
 	*t = (struct trial){0};
 }
 
+void trials_free(struct trial *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		trial_release(&items[i]);
+	free(items);
+}
+
 int store_blob_put(struct store *s, int64_t run, const char *name, const void *data, size_t len,
 	struct err *err)
 {

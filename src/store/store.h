@@ -70,9 +70,10 @@ int store_run_remove(struct store *s, int64_t id, struct err *err);
 void run_release(struct run *run);
 
 int store_trial_add(struct store *s, const struct trial *trial, struct err *err);
-/* In the order of their index. An array of *n, freed with trial_release on each and free(). */
+/* In the order of their index. An array of *n, also where it fails; freed with trials_free(). */
 int store_trial_list(struct store *s, int64_t run, struct trial **out, size_t *n, struct err *err);
 void trial_release(struct trial *trial);
+void trials_free(struct trial *items, size_t n); /* an array of them */
 
 /* Named bytes of a run (a histogram, a series), compressed with zstd. Reading allocates *data. */
 int store_blob_put(struct store *s, int64_t run, const char *name, const void *data, size_t len,

@@ -192,67 +192,102 @@ static void start_recorder(struct runner *r, struct recorder **out)
 		*out = NULL;
 }
 
-/* Drives the load and judges it. */
-static int measure(struct runner *r, const struct load_spec *load, struct trial *t, struct err *err)
+/* What a load leaves behind. */
+struct outcome {
+	struct load_result result;
+	struct trial_cpu cpu;
+	struct recording recording; /* n 0: none was made */
+	struct profile *profile;    /* or NULL */
+};
+
+static void outcome_release(struct outcome *o)
+{
+	recording_release(&o->recording);
+	profile_free(o->profile);
+	load_result_release(&o->result);
+}
+
+/* Drives the load, and looks at the service meanwhile. */
+static int drive(struct runner *r, const struct load_spec *load, struct outcome *o, struct err *err)
 {
 	struct load_hooks hooks = {
 		.tick = on_load_tick, .arg = r, .stop = r->hooks ? r->hooks->stop : NULL};
-	struct trial_cpu cpu = {.known_service = fleet_runs(&r->fleet),
-		.allowed = live_allowed_cores(r->live),
-		.workers = live_workers(r->live)};
-	struct load_result result = {0};
 	struct recorder *recorder = NULL;
-	struct recording recording = {0};
 	struct sampler *sampler = NULL;
-	struct profile *profile = NULL;
-	struct err dead = {0};
 	int rc;
 
+	*o = (struct outcome){.cpu = {.known_service = fleet_runs(&r->fleet),
+				      .allowed = live_allowed_cores(r->live),
+				      .workers = live_workers(r->live)}};
 	r->measuring = false;
 	r->from = (struct load_tick){0};
 	start_recorder(r, &recorder);
 	if (r->s->profile && r->fleet.n == 1)
 		sampler = trial_profile_start(service_pid(r->fleet.items[0]));
-	read_cpu(r, &cpu.before);
-	cpu.begin_ns = clock_now_ns();
-	rc = load_run(load, &hooks, &result, err);
-	cpu.end_ns = clock_now_ns();
-	read_cpu(r, &cpu.after);
-	cpu.throttled_s = live_throttled_s(r->live);
+	read_cpu(r, &o->cpu.before);
+	o->cpu.begin_ns = clock_now_ns();
+	rc = load_run(load, &hooks, &o->result, err);
+	o->cpu.end_ns = clock_now_ns();
+	read_cpu(r, &o->cpu.after);
+	o->cpu.throttled_s = live_throttled_s(r->live);
 	if (recorder)
-		recorder_stop(recorder, &recording);
+		recorder_stop(recorder, &o->recording);
 	if (sampler)
-		sampler_stop(sampler, &profile, NULL, NULL);
-	if (!rc && (result.stopped || is_stopped(r)))
+		sampler_stop(sampler, &o->profile, NULL, NULL);
+	if (!rc && (o->result.stopped || is_stopped(r)))
 		rc = stopped(err);
-	if (!rc)
-		trial_judge(t, r->s, load, &result, &cpu);
-	else if (rc == -(int)ERR_SERVICE)
-		trial_fail(t, r->s, err->text);
-	if (rc && rc != -(int)ERR_SERVICE)
-		goto out;
-	rc = 0;
-	if (!t->detail)
-		t->detail = json_object();
-	if (recording.n) {
-		trial_add_recording(t, &result, &recording, result.warmup_s);
-		rc = trial_keep_recording(r->store, t, &recording, err);
+	return rc;
+}
+
+static int keep_outcome(struct runner *r, struct trial *t, struct outcome *o, struct err *err)
+{
+	int rc = 0;
+
+	if (o->recording.n) {
+		trial_add_recording(t, &o->result, &o->recording, o->result.warmup_s);
+		rc = trial_keep_recording(r->store, t, &o->recording, err);
 	}
-	if (!rc && profile)
-		rc = trial_keep_profile(r->store, t, profile, err);
+	if (!rc && o->profile)
+		rc = trial_keep_profile(r->store, t, o->profile, err);
+	return rc;
+}
+
+/* A trial fails whose setting did not hold to its end, or whose service has ended. */
+static bool held(struct runner *r, struct trial *t)
+{
+	struct err dead = {0};
+
 	if (live_account(r->live, t->detail, &dead))
 		trial_fail(t, r->s, dead.text);
 	if (fleet_runs(&r->fleet) && fleet_check(&r->fleet, &dead)) {
 		trial_fail(t, r->s, dead.text);
 		fleet_stop(&r->fleet);
 	}
+	return !dead.kind;
+}
+
+/* Drives the load and judges it. */
+static int measure(struct runner *r, const struct load_spec *load, struct trial *t, struct err *err)
+{
+	struct outcome o;
+	bool whole;
+	int rc = drive(r, load, &o, err);
+
+	if (!rc)
+		trial_judge(t, r->s, load, &o.result, &o.cpu);
+	else if (rc == -(int)ERR_SERVICE)
+		trial_fail(t, r->s, err->text);
+	else
+		goto out;
+	if (!t->detail)
+		t->detail = json_object();
+	rc = keep_outcome(r, t, &o, err);
+	whole = held(r, t);
 	if (r->fleet.balancer)
 		json_object_set_new(t->detail, "replicas", fleet_shares(&r->fleet));
-	r->barren = result.completed && !dead.kind ? 0 : r->barren + 1;
+	r->barren = o.result.completed && whole ? 0 : r->barren + 1;
 out:
-	recording_release(&recording);
-	profile_free(profile);
-	load_result_release(&result);
+	outcome_release(&o);
 	return rc;
 }
 
@@ -403,9 +438,8 @@ static int find_done(struct runner *r, struct err *err)
 		r->there[r->n_there++] = trials[i].index;
 		r->done++;
 		r->failed += !trials[i].ok;
-		trial_release(&trials[i]);
 	}
-	free(trials);
+	trials_free(trials, n);
 	if (r->n_there)
 		qsort(r->there, r->n_there, sizeof(*r->there), by_index);
 	return rc;

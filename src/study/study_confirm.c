@@ -225,12 +225,9 @@ static int confirm_at(const struct study *s, struct store *store, int64_t run_id
 		size_t n = 0;
 
 		rc = store_trial_list(store, run_id, &trials, &n, err);
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; i < n; i++)
 			expected += study_trial_is_design(&trials[i]);
-			trial_release(&trials[i]);
-		}
-		if (!rc)
-			free(trials);
+		trials_free(trials, n);
 		runner_expect(r, expected);
 		runner_say(r, "confirming");
 	}
@@ -240,6 +237,19 @@ static int confirm_at(const struct study *s, struct store *store, int64_t run_id
 				r, s, &places[i], STUDY_CONFIRM_BASE + i * PLACE_TRIALS, &rng, err);
 	runner_close(r);
 	return rc;
+}
+
+/* Where the first factor is moved; `best` may be NULL. */
+static void choose_places(struct place *places, bool *moves, const struct study *s, size_t factor,
+	const struct rank_factor *top, const struct trial *best, const double *u)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		places[i].from = mem_alloc(s->n_factors, sizeof(double));
+		for (size_t j = 0; j < s->n_factors; j++)
+			places[i].from[j] = i || !best ? .5 : u[best->index * s->n_factors + j];
+	}
+	moves[0] = set_place(&places[0], "the best setting", s, factor, top) && best;
+	moves[1] = set_place(&places[1], "the centre", s, factor, top);
 }
 
 int study_confirm(const struct study *s, struct store *store, int64_t run_id,
@@ -252,7 +262,6 @@ int study_confirm(const struct study *s, struct store *store, int64_t run_id,
 	struct place places[PLACES] = {0};
 	bool moves[PLACES] = {false, false};
 	struct trial *trials = NULL;
-	const struct trial *best;
 	int rc;
 
 	*out = (struct confirm){0};
@@ -261,17 +270,9 @@ int study_confirm(const struct study *s, struct store *store, int64_t run_id,
 		rc = design_points(s->sampler, s->trials, s->n_factors, s->seed, u, err);
 	if (rc || !s->confirm || factor == s->n_factors)
 		goto out;
-	best = best_trial(s, trials, n, study_less_is_better(s->response));
-	for (size_t i = 0; i < PLACES; i++) {
-		places[i].from = mem_alloc(s->n_factors, sizeof(double));
-		for (size_t j = 0; j < s->n_factors; j++)
-			places[i].from[j] = i || !best ? .5 : u[best->index * s->n_factors + j];
-	}
-	moves[0] = set_place(&places[0], "the best setting", s, factor, top) && best;
-	moves[1] = set_place(&places[1], "the centre", s, factor, top);
-	for (size_t i = 0; i < n; i++)
-		trial_release(&trials[i]);
-	free(trials);
+	choose_places(places, moves, s, factor, top,
+		best_trial(s, trials, n, study_less_is_better(s->response)), u);
+	trials_free(trials, n);
 	trials = NULL;
 	n = 0;
 	rc = confirm_at(s, store, run_id, hooks, places, moves, err);
@@ -298,9 +299,7 @@ out:
 		free(places[i].from);
 		free(places[i].to);
 	}
-	for (size_t i = 0; trials && i < n; i++)
-		trial_release(&trials[i]);
-	free(trials);
+	trials_free(trials, n);
 	free(u);
 	return rc;
 }

@@ -60,9 +60,7 @@ static int look(struct runner *r, const struct study *s, struct store *store, in
 		rank_release(&rank);
 	}
 	dataset_release(&data);
-	for (size_t i = 0; i < n; i++)
-		trial_release(&trials[i]);
-	free(trials);
+	trials_free(trials, n);
 	return 0;
 }
 

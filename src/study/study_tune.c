@@ -373,12 +373,9 @@ static int know_stored(struct known *k, struct store *store, int64_t run_id, str
 	size_t n;
 	int rc = store_trial_list(store, run_id, &trials, &n, err);
 
-	for (size_t i = 0; !rc && i < n; i++) {
+	for (size_t i = 0; !rc && i < n; i++)
 		know(k, &trials[i]);
-		trial_release(&trials[i]);
-	}
-	if (!rc)
-		free(trials);
+	trials_free(trials, n);
 	return rc;
 }
 
