@@ -294,9 +294,11 @@ int load_request_init(struct load_request *out, const struct load_request_text *
 	rc = parse_method(out, text->method, err);
 	if (!rc)
 		rc = parse_url(out, text, origins, &path, err);
-	if (!rc)
-		rc = template_parse(
-			&out->path, path, strlen(path), TEMPLATE_URL, names, text->url, err);
+	if (!rc) {
+		size_t len = strlen(path); /* NOLINT(clang-analyzer-core.NonNullParamChecker) */
+
+		rc = template_parse(&out->path, path, len, TEMPLATE_URL, names, text->url, err);
+	}
 	if (!rc)
 		rc = parse_headers(out, text, names, &type, err);
 	if (!rc)
