@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "correlate/correlate.h"
+#include "correlate/incident_common.h"
 #include "correlate/incident_onset.h"
 #include "correlate/incident_score.h"
 
@@ -19,6 +20,7 @@ static const double EARLIER = 25;
 struct job {
 	const struct series_set *set;
 	struct incident_window window;
+	struct incident_common common;
 	struct incident_row *rows;     /* one a series; in the end those of the result */
 	struct incident_score *scores; /* the same */
 	bool *looked;
@@ -77,7 +79,7 @@ static void look(struct job *job, size_t i, struct incident_scratch *w)
 		.sure_s = NAN};
 	if (series->constant || series->same_as != SIZE_MAX)
 		return;
-	if (!incident_score(&job->scores[i], series->values, win, w))
+	if (!incident_score(&job->scores[i], series->values, win, &job->common, w))
 		return;
 	row->score = job->scores[i].score;
 	row->p = job->scores[i].p;
@@ -262,8 +264,10 @@ int incident_run(struct incident_result *out, const struct series_set *s,
 	job.scores = mem_alloc(s->n + 1, sizeof(*job.scores));
 	job.looked = mem_zalloc(s->n + 1, sizeof(*job.looked));
 	out->rows = mem_alloc(s->n + 1, sizeof(*out->rows));
+	incident_common_find(&job.common, s, &job.window, spec->threads);
 	parallel_for(spec->threads, (s->n + CHUNK - 1) / CHUNK, look_some, &job);
 	conclude(out, &job);
+	incident_common_release(&job.common);
 	free(job.scores);
 	free(job.looked);
 	return 0;

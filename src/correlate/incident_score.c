@@ -73,7 +73,7 @@ double incident_select(double *v, size_t n, size_t k)
 
 /* ---- differences of window means ---- */
 
-static void add_up(const double *x, size_t n, struct incident_scratch *w)
+void incident_sums(struct incident_scratch *w, const double *x, size_t n)
 {
 	double level = 0;
 
@@ -100,9 +100,15 @@ static double mean_of(const struct incident_scratch *w, size_t from, size_t to)
 	return 2 * known < to - from || !known ? NAN : (w->sum[to] - w->sum[from]) / (double)known;
 }
 
-static double change_at(const struct incident_scratch *w, size_t at, size_t width)
+double incident_change(const struct incident_scratch *w, size_t at, size_t width)
 {
 	return mean_of(w, at, at + width) - mean_of(w, at - 2 * width, at);
+}
+
+/* As it is judged. */
+static double change_at(const struct incident_scratch *w, size_t at, size_t width)
+{
+	return incident_change(w, at, width) / (w->factor ? w->factor[at] : 1);
 }
 
 /* The smallest step that the values take: what never moved before has this as its movement. */
@@ -169,7 +175,7 @@ static void go_to_first(struct incident_score *out, const struct incident_window
 	const struct incident_scratch *w)
 {
 	for (size_t t = win->from; t < out->at; t++) {
-		double d = change_at(w, t - win->start, out->width);
+		double d = incident_change(w, t - win->start, out->width);
 
 		if (fabs(d) >= .75 * fabs(out->change)) {
 			out->change = d;
@@ -260,17 +266,19 @@ static bool judge(struct at_width *a, const struct incident_window *win, double 
 
 /* All widths; the best, with p over all of them. */
 static bool score_all(struct incident_score *out, const double *values,
-	const struct incident_window *win, bool bounded, struct incident_scratch *w)
+	const struct incident_window *win, const struct incident_common *common, bool bounded,
+	struct incident_scratch *w)
 {
-	size_t n = win->to - win->start, tried = 0;
+	size_t n = win->to - win->start, tried = 0, k = 0;
 	double least = resolution(values, n);
 	struct tail tail = {.bounded = bounded};
 
 	*out = (struct incident_score){.p = 2, .at = win->from, .width = 1};
-	add_up(values, n, w);
-	for (size_t width = 1; width <= win->to - win->from; width *= 2) {
+	incident_sums(w, values, n);
+	for (size_t width = 1; width <= win->to - win->from; width *= 2, k++) {
 		struct at_width a = {.width = width};
 
+		w->factor = k < common->n ? common->factor[k] : NULL;
 		if (!largest(&a, win, w))
 			continue;
 		if (!judge(&a, win, least, &tail, w))
@@ -280,7 +288,7 @@ static bool score_all(struct incident_score *out, const double *values,
 			*out = (struct incident_score){
 				.score = a.unit > 0 ? fabs(a.change) / a.unit : 0,
 				.p = a.p,
-				.change = a.change,
+				.change = incident_change(w, a.at - win->start, width),
 				.at = a.at,
 				.width = width};
 	}
@@ -316,15 +324,16 @@ static bool clip(double *out, const double *values, size_t n, size_t before, dou
 }
 
 bool incident_score(struct incident_score *out, const double *values,
-	const struct incident_window *win, struct incident_scratch *w)
+	const struct incident_window *win, const struct incident_common *common,
+	struct incident_scratch *w)
 {
 	size_t n = win->to - win->start;
 	struct incident_score clipped;
 
-	if (!score_all(out, values + win->start, win, false, w))
+	if (!score_all(out, values + win->start, win, common, false, w))
 		return false;
 	if (clip(w->clipped, values + win->start, n, win->from - win->start, w->spare) &&
-		score_all(&clipped, w->clipped, win, true, w) && clipped.p < out->p)
+		score_all(&clipped, w->clipped, win, common, true, w) && clipped.p < out->p)
 		*out = clipped;
 	out->p = fmin(1, 2 * out->p);
 	return true;
