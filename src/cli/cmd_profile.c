@@ -80,7 +80,7 @@ static int check_what(const struct opt_rest *rest, struct err *err)
 	if (options.output && options.write < 0)
 		return err_set(err, ERR_USAGE,
 			"--output says where --format goes; say which: --format collapsed, "
-			"speedscope, pprof, callgrind");
+			"speedscope, pprof, callgrind; --html FILE writes a flame graph");
 	if (options.write >= 0 && !options.output && cli_format(&options.format) != CLI_TEXT)
 		return err_set(err, ERR_USAGE,
 			"stdout has room for one form: give --format a file with -o");
