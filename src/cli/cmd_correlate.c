@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/correlate_input.h"
 #include "cli/stored_correlate.h"
+#include "correlate/sources.h"
 
 static const uint64_t MATRIX_BYTES = UINT64_C(1) << 30;
 
@@ -311,6 +312,8 @@ static int correlate(struct job *job, struct err *err)
 	job->report.result = &job->result;
 	marks = mem_zalloc(s->n + 1, sizeof(*marks));
 	account_mechanical(marks, s, job->spec.target, job->accounts, job->n_accounts);
+	if (job->input.is_load)
+		series_run_mechanical(marks, s, job->spec.target);
 	for (size_t i = 0; i < job->result.n; i++)
 		job->result.rows[i].mechanical = marks[job->result.rows[i].series];
 	free(marks);

@@ -227,6 +227,7 @@ static int read_run(
 			(long long)stored.run.id, stored.run.kind);
 	if (!rc) {
 		str_addf(&in->what, "run %lld: %s", (long long)stored.run.id, stored.run.command);
+		in->is_load = !strcmp(stored.run.kind, "load");
 		rc = series_read_run(&in->set, stored.run.kind, stored.run.result, err);
 	}
 	stored_release(&stored);

@@ -26,6 +26,7 @@ struct correlate_input {
 	struct series_zone *zone; /* that moments has */
 	struct str what;          /* "metrics.csv", "run 7: culprit load …" */
 	struct str source;        /* what set.source is */
+	bool is_load;             /* the series of a stored load */
 };
 
 /*

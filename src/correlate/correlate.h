@@ -65,7 +65,8 @@ struct correlate_row {
 	bool found;      /* q ≤ fdr */
 	bool doubtful;   /* pearson-diff: found, but its assumptions do not hold (autocorrelation,
 			    heavy tails, or volatility that both share): `robust` does not find it */
-	bool mechanical; /* a part of the target, or a whole that it is part of (accounting.h) */
+	bool mechanical; /* a part of the target, or a whole that it is part of (accounting.h); of a
+			    load another measure of the same latencies */
 };
 
 struct correlate_group {

@@ -6,6 +6,7 @@
 #include <pcre2.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "correlate/series.h"
 
 enum {
@@ -82,7 +83,7 @@ static int by_rules(struct series_set *s, struct rule *rules, size_t n, const ch
 
 /* ---- by names ---- */
 
-enum cut { CUT_NONE, CUT_BRACE, CUT_COLON, CUT_SLASH };
+enum cut { CUT_NONE, CUT_BRACE, CUT_COLON, CUT_SLASH, CUT_SELECTORS };
 
 struct name_cut {
 	enum cut cut;
@@ -90,11 +91,60 @@ struct name_cut {
 	size_t before_len, behind_len;
 };
 
+/* The byte behind what opens at p, whatever is in quotes; NULL where it does not close. */
+static const char *behind_closing(const char *p, char close)
+{
+	char quote = '\0';
+
+	for (p++; *p; p++) {
+		if (quote && *p == '\\' && quote != '`' && p[1])
+			p++;
+		else if (quote)
+			quote = *p == quote ? '\0' : quote;
+		else if (*p == '"' || *p == '\'' || *p == '`')
+			quote = *p;
+		else if (*p == close)
+			return p + 1;
+	}
+	return NULL;
+}
+
+/* An expression of PromQL without its labels and ranges, rate(x) of rate(x{a="b"}[5m]); NULL where
+ * one does not close. */
+static char *without_selectors(const char *name)
+{
+	struct str out = STR_INIT;
+
+	for (const char *p = name; p && *p;) {
+		if (*p == '{' || *p == '[')
+			p = behind_closing(p, *p == '{' ? '}' : ']');
+		else
+			str_add_char(&out, *p++);
+		if (!p) {
+			str_release(&out);
+			return NULL;
+		}
+	}
+	return str_take(&out);
+}
+
+/* Is the brace within the parentheses of a function? */
+static bool is_within(const char *name, const char *brace)
+{
+	long depth = 0;
+
+	for (const char *p = name; p < brace; p++)
+		depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+	return depth > 0;
+}
+
 static struct name_cut name_look(const char *name)
 {
 	const char *brace = strchr(name, '{'), *first = strchr(name, ':');
 	const char *last = strrchr(name, ':'), *slash = strrchr(name, '/');
 
+	if (brace && is_within(name, brace))
+		return (struct name_cut){CUT_SELECTORS, name, "", (size_t)(brace - name), 0};
 	if (brace && brace > name)
 		return (struct name_cut){CUT_BRACE, name, "", (size_t)(brace - name), 0};
 	/* something has to be on both sides */
@@ -148,10 +198,13 @@ static void by_names(struct series_set *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct name_cut *c = &cuts[i];
 		bool last = c->cut == CUT_COLON && !use_before;
+		char *family = c->cut == CUT_SELECTORS ? without_selectors(c->before) : NULL;
 
+		if (!family)
+			family = last ? mem_copy(c->behind, c->behind_len)
+				      : mem_copy(c->before, c->before_len);
 		free(s->items[i].family);
-		s->items[i].family = last ? mem_copy(c->behind, c->behind_len)
-					  : mem_copy(c->before, c->before_len);
+		s->items[i].family = family;
 	}
 	free(behind);
 	free(before);

@@ -86,7 +86,8 @@ static size_t memory_of(const struct corr_axis *a, const struct corr_values *tar
 	if (!(sum > 0) || !(weighted > 0))
 		return a->bandwidth + 1;
 	memory = (size_t)(1.1447 * cbrt(weighted / sum * (weighted / sum) * (double)a->n)) + 1;
-	memory = memory < a->n / 6 ? memory : a->n / 6;
+	/* longer than that it is a single event, of which blocks can say nothing */
+	memory = memory < a->n / 16 ? memory : a->n / 16;
 	return memory > a->bandwidth ? memory : a->bandwidth + 1;
 }
 

@@ -21,6 +21,7 @@
 
 /* Below this p an interval is refined: where it holds 0, all of this is small against its width. */
 static const double REFINED_BELOW = .05;
+static const double LEAVES_0 = .98;  /* of the way from r to 0 that a jackknife may take */
 static const double LEAST_LEFT = .5; /* of the variance, without what ranks add */
 
 bool corr_is_refined(const struct corr_axis *a, const struct corr_pair *p)
@@ -112,14 +113,18 @@ void corr_refine(const struct corr_axis *a, const struct corr_values *x,
 	const struct corr_values *y_halves, struct corr_pair *p)
 {
 	static const double Z = 1.96;
-	double taken = (double)(a->n_basis - 1 + a->order) + (a->given != NULL), r, se, df, added;
+	double taken = (double)(a->n_basis - 1 + a->order) + (a->given != NULL), r, se, df, added,
+	       wide, narrow;
 	struct corr_overlap o, h;
 
 	if (!corr_overlap(a, x, y, p->lag, &o))
 		return;
 	se = jackknife(a->memory, &o, &df) * sqrt(o.n / (o.n - taken));
-	if (half_width(se, df, Z) > half_width(p->se, p->df, Z)) {
-		p->se = se;
+	wide = half_width(se, df, Z);
+	narrow = half_width(p->se, p->df, Z);
+	if (wide > narrow) {
+		/* what the tests tell from 0 stays so: p is theirs */
+		p->se = se * fmin(1, fmax(narrow, LEAVES_0 * fabs(atanh(o.r))) / wide);
 		p->df = df;
 	}
 	if (!a->order || !corr_overlap(a, x_halves, y_halves, p->lag, &h))

@@ -15,16 +15,17 @@ static const double RECORDING_STEP_S = .1;
 static const struct load_word {
 	const char *name, *key;
 	double factor;
-	bool count; /* of a second: becomes a rate */
+	bool count;   /* of a second: becomes a rate */
+	bool latency; /* a measure of the latencies of all requests */
 } LOAD_WORDS[] = {
-	{"load:rate", "completed", 1, true},
-	{"load:asked", "asked_rate", 1, false},
-	{"load:errors", "errors", 1, true},
-	{"load:mean", "mean_latency_ms", 1, false},
-	{"load:p50", "p50_ms", 1, false},
-	{"load:p99", "p99_ms", 1, false},
-	{"load:max", "max_ms", 1, false},
-	{"load:lateness", "late_p99_ms", 1, false},
+	{"load:rate", "completed", 1, true, false},
+	{"load:asked", "asked_rate", 1, false, false},
+	{"load:errors", "errors", 1, true, false},
+	{"load:mean", "mean_latency_ms", 1, false, true},
+	{"load:p50", "p50_ms", 1, false, true},
+	{"load:p99", "p99_ms", 1, false, true},
+	{"load:max", "max_ms", 1, false, true},
+	{"load:lateness", "late_p99_ms", 1, false, false},
 };
 enum { N_LOAD_WORDS = sizeof(LOAD_WORDS) / sizeof(LOAD_WORDS[0]), LOAD_SECONDS_MAX = 1000000 };
 
@@ -188,6 +189,22 @@ static int read_load(struct series_set *out, const json_t *result, struct err *e
 	points_release(&p);
 	recording_release(&recording);
 	return rc;
+}
+
+static bool is_latency(const char *name)
+{
+	for (size_t k = 0; k < N_LOAD_WORDS; k++)
+		if (LOAD_WORDS[k].latency && !strcmp(name, LOAD_WORDS[k].name))
+			return true;
+	return false;
+}
+
+void series_run_mechanical(bool *marks, const struct series_set *s, size_t target)
+{
+	if (!is_latency(s->items[target].name))
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		marks[i] = marks[i] || (i != target && is_latency(s->items[i].name));
 }
 
 int series_read_run(struct series_set *out, const char *kind, const json_t *result, struct err *err)

@@ -58,5 +58,8 @@ int series_read_prometheus(
  */
 int series_read_run(
 	struct series_set *out, const char *kind, const json_t *result, struct err *err);
+/* Sets marks[i] where series i of a load and the target are measures of the same latencies (mean,
+ * quantiles, maximum): they move together by arithmetic. */
+void series_run_mechanical(bool *marks, const struct series_set *s, size_t target);
 
 #endif

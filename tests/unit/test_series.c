@@ -407,12 +407,16 @@ START_TEST(families_from_names)
 		{"layer:Redis", "layer"}, {"endpoint:apps/data", "endpoint"}};
 	static const char *const LABELS[][2] = {
 		{"http_requests_total{path=\"/a:b\"}", "http_requests_total"},
-		{"rate(x_total{job=\"web\"})", "rate(x_total"}, {"up", ""}};
+		{"rate(x_total{job=\"web\"})", "rate(x_total)"},
+		{"sum by (path) (rate(x{a=\"}\\\")\",b=~'/{2}'}[5m])) / sum(y{c=`\\`})",
+			"sum by (path) (rate(x)) / sum(y)"},
+		{"rate(x_total[5m]){job=\"web\"}", "rate(x_total[5m])"}, {"rate(x{a=\"b", "rate(x"},
+		{"up", ""}};
 	static const char *const PLAIN[][2] = {{"SQL", ""}, {"View", ""}, {"/x", ""}, {":x", ""}};
 
 	check_families(KINDS, 7, NULL, 0);
 	check_families(PREFIXES, 4, NULL, 0);
-	check_families(LABELS, 3, NULL, 0);
+	check_families(LABELS, 6, NULL, 0);
 	check_families(PLAIN, 4, NULL, 0);
 }
 END_TEST

@@ -598,6 +598,28 @@ START_TEST(a_load_and_the_service_beside_it)
 }
 END_TEST
 
+START_TEST(measures_of_the_same_latencies_are_mechanical)
+{
+	json_t *load = load_json();
+	bool marks[6] = {false};
+	size_t latencies = 0;
+
+	ck_assert_msg(!series_read_run(&set, "load", load, &err), "%s", err.text);
+	series_run_mechanical(marks, &set, series_find(&set, "load:rate", &err));
+	for (size_t i = 0; i < set.n; i++)
+		ck_assert(!marks[i]);
+	series_run_mechanical(marks, &set, series_find(&set, "load:p99", &err));
+	for (size_t i = 0; i < set.n; i++)
+		latencies += marks[i];
+	ck_assert_uint_eq(latencies, 3);
+	ck_assert(marks[series_find(&set, "load:mean", &err)]);
+	ck_assert(marks[series_find(&set, "load:p50", &err)]);
+	ck_assert(marks[series_find(&set, "load:max", &err)]);
+	series_set_release(&set);
+	json_decref(load);
+}
+END_TEST
+
 START_TEST(runs_without_series)
 {
 	json_t *json = json_object();
@@ -614,4 +636,4 @@ UNIT_MAIN("series_sources", open_metrics_with_times, prometheus_text_with_times,
 	bad_text_names_its_line, text_is_not_read_beyond_its_end, roles,
 	an_index_finds_what_was_put_there, an_answer_in_any_pieces, other_answers,
 	what_is_no_answer, any_json_is_read, a_recording, a_load_and_the_service_beside_it,
-	runs_without_series)
+	measures_of_the_same_latencies_are_mechanical, runs_without_series)
