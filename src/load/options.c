@@ -76,7 +76,7 @@ const struct opt LOAD_OPTIONS[] = {
 	{0, "max-duration", OPT_DURATION, AT(max_duration_ns), NULL,
 		"with -d auto: measure so long at most (30s)", 1e6, 3600e9, NULL},
 	{'n', "requests", OPT_INT, AT(requests), NULL,
-		"start exactly so many requests, however long it takes, instead of a duration", 0,
+		"start exactly so many requests, however long it takes, instead of a duration", 1,
 		1e15, NULL},
 	{'r', "rate", OPT_REAL, AT(rate), "R",
 		"open loop: start R requests a second, whether or not the service keeps up", 1e-6,

@@ -220,6 +220,9 @@ static int read_sources(struct load_plan *plan, const struct load_spec *spec, st
 	while (!rc && plan->n_sources < spec->sources.n) {
 		rc = sock_parse_source(
 			spec->sources.items[plan->n_sources], &plan->sources[plan->n_sources], err);
+		if (!rc)
+			rc = sock_check_source(spec->sources.items[plan->n_sources],
+				&plan->sources[plan->n_sources], err);
 		plan->n_sources++;
 	}
 	return rc;

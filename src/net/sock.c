@@ -96,6 +96,18 @@ int sock_parse_source(const char *text, struct sock_address *out, struct err *er
 		text);
 }
 
+int sock_check_source(const char *text, const struct sock_address *from, struct err *err)
+{
+	int fd = socket(from->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = 0;
+
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&from->storage, from->len))
+		rc = err_errno(err, ERR_SYSTEM, errno,
+			"cannot connect from %s; `ip address` lists what this machine has", text);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 size_t sock_pick(const struct sock_address *addresses, size_t n, uint64_t timeout_ns)
 {
 	for (size_t i = 0; n > 1 && i < n; i++) {
@@ -211,8 +223,9 @@ int sock_listen(const char *bind_to, int backlog, struct err *err)
 		error = errno;
 		rc = err_errno(err, error == EADDRINUSE ? ERR_BUSY : ERR_SYSTEM, error,
 			"cannot listen on %s%s", bind_to,
-			error == EADDRINUSE ? " (another program has the port; choose another)"
-					    : "");
+			error == EADDRINUSE      ? " (another program has the port; choose another)"
+			: error == EADDRNOTAVAIL ? " (`ip address` lists what this machine has)"
+						 : "");
 		if (fd >= 0)
 			close(fd);
 		fd = rc;

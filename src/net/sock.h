@@ -31,6 +31,10 @@ int sock_unix(const char *path, struct sock_address *out, struct err *err);
  * a port (an IPv6 address may stand in brackets). ERR_USAGE where it is none. */
 int sock_parse_source(const char *text, struct sock_address *out, struct err *err);
 
+/* Whether connections can come from there. ERR_SYSTEM where the machine does not have the address;
+ * `text` names it. */
+int sock_check_source(const char *text, const struct sock_address *from, struct err *err);
+
 /*
  * The first of the addresses that takes a connection within timeout_ns, tried in turn (the
  * connection is closed at once); index 0 where none does. With a single address nothing is tried.

@@ -283,7 +283,7 @@ const char *load_words_mend_of(enum load_error kind, const struct load_result *r
 const char *load_words_mend(enum load_error kind)
 {
 	switch (kind) {
-	case LOAD_REFUSED: return "does the service run, and is this its port?";
+	case LOAD_REFUSED: return "does the service run, and is this its port, or its socket?";
 	case LOAD_CONNECT:
 		return "look at routes, firewalls, and free ports (--keepalive, --source)";
 	case LOAD_TLS: return "name what to trust by --ca, or do not verify (--insecure)";

@@ -102,11 +102,17 @@ bool recording_words_cpu_total(struct str *out, const struct recording *r)
 	return true;
 }
 
+/* A command may be over between two samples. That it had no memory is not known then. */
+static bool was_seen(const struct recording *r)
+{
+	return sum_of(r, RECORD_RSS).max > 0 || sum_of(r, RECORD_PROCESSES).max > 0;
+}
+
 bool recording_words_memory(struct str *out, const struct recording *r)
 {
 	struct recording_summary rss = sum_of(r, RECORD_RSS), pss = sum_of(r, RECORD_PSS);
 
-	if (isnan(rss.mean))
+	if (isnan(rss.mean) || !was_seen(r))
 		return false;
 	add_bytes(out, rss.mean);
 	str_add(out, ", at most ");
@@ -141,8 +147,11 @@ static bool add_count(struct str *out, const struct recording *r, enum recorder_
 
 bool recording_words_counts(struct str *out, const struct recording *r)
 {
-	bool any = add_count(out, r, RECORD_PROCESSES, "process", "processes", false);
+	bool any;
 
+	if (!was_seen(r))
+		return false;
+	any = add_count(out, r, RECORD_PROCESSES, "process", "processes", false);
 	any |= add_count(out, r, RECORD_THREADS, "thread", "threads", any);
 	any |= add_count(out, r, RECORD_FILES, "open file", "open files", any);
 	return any;
@@ -232,7 +241,7 @@ bool recording_words_others(struct str *out, const struct recording *r)
 	add_percent(out, steal.mean);
 	if (isfinite(pressure.mean)) {
 		str_add(out, "; something waited for a core ");
-		add_percent(out, pressure.mean);
+		add_percent(out, fmin(pressure.mean, 1)); /* its clock is not ours */
 		str_add(out, " of the time");
 	}
 	return true;
@@ -269,6 +278,15 @@ static bool doubt_denied(struct str *out, const struct recording *r)
 	return true;
 }
 
+static bool doubt_unseen(struct str *out, const struct recording *r)
+{
+	if (!(sum_of(r, RECORD_RSS).max <= 0) || was_seen(r))
+		return false;
+	str_add(out, "It was over before it was looked at: memory, threads and open files are not "
+		     "known. The CPU time holds.");
+	return true;
+}
+
 /* A tenth of them, and not only one or two of a short recording. */
 static bool doubt_missed(struct str *out, const struct recording *r)
 {
@@ -301,7 +319,7 @@ static bool doubt_others(struct str *out, const struct recording *r)
 bool recording_words_doubt(struct str *out, const struct recording *r, size_t i)
 {
 	bool (*const doubts[])(struct str *, const struct recording *) = {
-		doubt_denied, doubt_missed, doubt_others};
+		doubt_denied, doubt_unseen, doubt_missed, doubt_others};
 
 	for (size_t d = 0; d < sizeof(doubts) / sizeof(doubts[0]); d++) {
 		struct str text = STR_INIT;

@@ -152,6 +152,8 @@ class Protocols(harness.Case):
         self.check_clean(result, 300)
         addresses = {line.connection: line.address for line in self.lines(result)}
         self.assertEqual(collections.Counter(addresses.values()), {"127.0.0.2": 3, "127.0.0.3": 3})
+        done = self.run_culprit("load", url, "-n", 5, "--source", "192.0.2.1", code=1)
+        self.assertIn("cannot connect from 192.0.2.1; `ip address` lists what this machine has", done.stderr)
 
     def test_big_bodies(self):
         """Many records of TLS, many frames of HTTP/2, more than a socket holds."""

@@ -220,6 +220,12 @@ class Watch(harness.Case):
         self.run_culprit("watch", "--html", "r.html", "--", "sleep", "0.1")
         self.assertIn("</html>", (self.folder / "r.html").read_text())
 
+    def test_what_was_over_before_a_look(self):
+        said = self.run_culprit("watch", "--interval", "20s", "--", "true").stdout
+        self.assertIn("It was over before it was looked at", said)
+        self.assertNotIn("0 B, at most 0 B", said)
+        self.assertNotIn("0 processes", said)
+
     def test_wrong_command_lines(self):
         for args, text in (((), "say what to record"), (("--pid", "1", "true"), "only one"),
                            (("--pid", "4194304"), "no process with pid 4194304"),
