@@ -106,7 +106,9 @@ static void read_descriptors(struct view *v)
 
 static bool read_memory(pid_t pid, uint64_t address, void *out, size_t len)
 {
-	struct iovec local = {out, len}, remote = {(void *)(uintptr_t)address, len};
+	struct iovec local = {out, len};
+	struct iovec remote = {
+		(void *)(uintptr_t)address, len}; /* NOLINT(performance-no-int-to-ptr) */
 
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len;
 }

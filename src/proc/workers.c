@@ -153,6 +153,7 @@ static bool waits_for_signals(pid_t pid)
 {
 	char text[256], *p;
 	uint64_t set = 0;
+	uintptr_t address;
 	struct iovec local = {&set, sizeof(set)}, remote = {.iov_len = sizeof(set)};
 
 	if (!serving_read_call(pid, text))
@@ -161,7 +162,8 @@ static bool waits_for_signals(pid_t pid)
 		return strstr(text, "sigtimedwait") != NULL;
 	if (strtol(text, &p, 10) != SYS_rt_sigtimedwait)
 		return false;
-	remote.iov_base = (void *)(uintptr_t)strtoull(p, NULL, 16);
+	address = strtoull(p, NULL, 16);
+	remote.iov_base = (void *)address; /* NOLINT(performance-no-int-to-ptr) */
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) != sizeof(set) ||
 	       (set & STEERING) == STEERING;
 }

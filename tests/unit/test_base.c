@@ -359,5 +359,5 @@ END_TEST
 
 UNIT_MAIN("base", str_measures_and_guesses, str_wraps, num_parses_strictly, num_scan_is_strtod,
 	num_reads_well, csv_follows_the_rfc, csv_writes_what_it_reads, opt_fills_the_struct,
-	a_share_may_be_in_per_cent, opt_names_the_nearest, files_are_written_where_they_are, small_files_are_texts,
-	rng_is_uniform, tables_line_up)
+	a_share_may_be_in_per_cent, opt_names_the_nearest, files_are_written_where_they_are,
+	small_files_are_texts, rng_is_uniform, tables_line_up)
