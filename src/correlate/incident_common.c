@@ -7,10 +7,10 @@
 #include "base/parallel.h"
 
 enum {
-	SAMPLE = 256, /* series */
-	SAMPLE_MIN = 16,
-	SURE = 4, /* standard errors from 0 at which agreement is none by chance */
-	ROOM = 2, /* a wave may be this much larger than any before */
+	SAMPLE = 256,    /* series */
+	SAMPLE_MIN = 24, /* those of one recording move together anyway */
+	SURE = 4,        /* standard errors from 0 at which agreement is none by chance */
+	ROOM = 2,        /* a wave may be this much larger than any before */
 };
 static const double LEAST = .125; /* calmer than this counts as this */
 

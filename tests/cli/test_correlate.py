@@ -374,10 +374,15 @@ while True:
         pass
     time.sleep(random.choice((.5, 1, 2)))
 """)
-        self.run_culprit("load", f"{lab}/cpu?cpu_rounds=20", "-c", 4, "-d", "110s", "--watch", master, timeout=200)
+        self.run_culprit("load", f"{lab}/cpu?json_object_length=500&cpu_rounds=20", "-c", 4,
+                         "-d", "110s", "--watch", master, timeout=200)
         os.killpg(thief.pid, signal.SIGKILL)
-        found = self.found("last", "--target", "p99")
-        self.assertIn("machine:others_cpu", found)
+        rows = self.rows("last", "--target", "p99", "--during", "+60s..+105s", "--before", "55s")
+        others = rows["machine:others_cpu"]
+        # CPU seconds a second: where others take much of it all the time, the thief takes it from them
+        if float(others["before"]) > .25 * os.cpu_count():
+            self.skipTest(f"others took {others['before']} of {os.cpu_count()} cores before the thief came")
+        self.assertEqual(others["found"], "true", others)
 
 
 if __name__ == "__main__":
