@@ -110,8 +110,8 @@ START_TEST(intervals_cover)
 END_TEST
 
 /* 400 intervals each, of one series in a data set, so that they are independent. Of those that are
- * measured at .945 or more, fewer than 364 hold it in 1 of 900 draws, and as many at a true .88 in
- * 1 of 30; of shared volatility (.935) fewer than 360 in 1 of 400, at a true .87 as many in 1
+ * measured at .945 or more, fewer than 364 hold it in 1 of 600 draws, and as many at a true .88 in
+ * 1 of 30; of shared volatility (.935) fewer than 360 in 1 of 340, at a true .87 as many in 1
  * of 20. Before they were made for it, strong relations were held in .70 to .87. */
 START_TEST(intervals_cover_strong_relations)
 {
