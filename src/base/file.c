@@ -146,13 +146,18 @@ out:
 
 int file_check_write(const char *path, struct err *err)
 {
-	char *folder = mem_strdup(path), *slash = strrchr(folder, '/');
+	char *folder, *slash;
 	struct stat st;
-	bool there = !stat(path, &st);
+	bool there;
 	int rc = 0;
 
+	if (!path)
+		return 0;
+	folder = mem_strdup(path);
+	slash = strrchr(folder, '/');
 	if (slash)
 		slash[slash == folder] = '\0';
+	there = !stat(path, &st);
 	errno = there && S_ISDIR(st.st_mode) ? EISDIR : 0;
 	if (errno || (there && access(path, W_OK)) ||
 		(!there && access(slash ? folder : ".", W_OK | X_OK)))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/csv.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -501,7 +502,10 @@ static int run_correlate(struct cli *cli, const struct opt_rest *rest, struct er
 	int rc = check(err);
 
 	own.command = clean;
-
+	if (!rc)
+		rc = file_check_write(options.html, err);
+	if (!rc)
+		rc = file_check_write(options.matrix, err);
 	if (!rc)
 		rc = correlate_input_read(
 			&job.input, &own, &options.input, rest, options.target, &target, err);

@@ -520,7 +520,7 @@ static int load_cmd_run(struct cli *cli, const struct opt_rest *rest, struct err
 		rc = load_spec_prepare(&options.spec, err);
 	if (!rc)
 		rc = take_goals(&job, err);
-	if (!rc && options.html)
+	if (!rc)
 		rc = file_check_write(options.html, err);
 	if (!rc)
 		rc = open_hdr(&job, err);

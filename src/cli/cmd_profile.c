@@ -268,6 +268,10 @@ static int profile_run(struct cli *cli, const struct opt_rest *rest, struct err 
 	struct err stop_err;
 	int rc = check_what(rest, err);
 
+	if (!rc)
+		rc = file_check_write(options.html, err);
+	if (!rc)
+		rc = file_check_write(options.output, err);
 	if (rc)
 		return rc;
 	launch_name(&job.what, rest, (pid_t)options.pid);

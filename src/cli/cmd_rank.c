@@ -130,7 +130,7 @@ static int run_rank(struct cli *cli, const struct opt_rest *rest, struct err *er
 	if (options.log && options.raw)
 		return err_set(
 			err, ERR_USAGE, "--log and --raw exclude each other; give one of them");
-	rc = options.report ? file_check_write(options.report, err) : 0;
+	rc = file_check_write(options.report, err);
 	if (!rc)
 		rc = read_table(&data, path, err);
 	if (!rc)

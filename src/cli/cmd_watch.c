@@ -217,7 +217,7 @@ static int watch_run(struct cli *cli, const struct opt_rest *rest, struct err *e
 	struct job job = {.cli = cli, .runs = rest->n > 0};
 	int rc = check_what(rest, err);
 
-	if (!rc && options.html)
+	if (!rc)
 		rc = file_check_write(options.html, err);
 	if (rc)
 		return rc;

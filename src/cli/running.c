@@ -167,7 +167,7 @@ int running_begin(const struct cli *cli, const struct running_options *options,
 	struct store **store, struct run *run, struct err *err)
 {
 	int64_t id = 0;
-	int rc = options->report ? file_check_write(options->report, err) : 0;
+	int rc = file_check_write(options->report, err);
 
 	if (!rc)
 		rc = cli_open_store(cli, store, err);

@@ -131,8 +131,8 @@ int maps_read(struct maps *m, pid_t pid, struct err *err)
 			return remote_denied(pid, err);
 		if (why == ENOENT || why == ESRCH)
 			return err_set(err, ERR_SERVICE,
-				"there is no process %d (it has ended, or the number is wrong): "
-				"pgrep -af NAME lists those that run",
+				"there is no process %d (it has ended, or the number is wrong); "
+				"`ps -e` lists those that run",
 				(int)pid);
 		return err_errno(err, ERR_SYSTEM, why, "%s cannot be read", path);
 	}

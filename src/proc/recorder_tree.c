@@ -348,7 +348,8 @@ int recorder_tree_init(struct recorder_tree *t, const struct recorder_spec *spec
 	arrivals_init(&t->arrivals);
 	if (!t->self && consider(t, t->root) != ARRIVAL_TAKEN)
 		return err_set(err, ERR_USAGE,
-			"there is no process with pid %d; `ps` lists those that there are",
+			"there is no process %d (it has ended, or the number is wrong); `ps -e` "
+			"lists those that run",
 			(int)t->root);
 	t->begun = true;
 	arrivals_look(&t->arrivals, clock_now_ns(), consider, t);

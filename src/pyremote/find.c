@@ -179,8 +179,7 @@ pid_t python_tid(struct python *p, uint64_t pthread, uint64_t native_id)
 static enum python_why say_gone(pid_t pid, struct err *err)
 {
 	err_set(err, ERR_SERVICE,
-		"there is no process %d (it has ended, or the number is wrong): pgrep -af NAME "
-		"lists "
+		"there is no process %d (it has ended, or the number is wrong); `ps -e` lists "
 		"those that run",
 		(int)pid);
 	return PYTHON_GONE;

@@ -235,7 +235,7 @@ static bool ends(struct str *out, const struct tune_result *r)
 			end < 0 ? "low" : "high");
 	}
 	if (n)
-		str_add(out, "; beyond it may be better still.");
+		str_addf(out, "; beyond %s may be better still.", n > 1 ? "them" : "it");
 	return n > 0;
 }
 

@@ -48,8 +48,9 @@ int subject_explain(pid_t pid, struct err *err)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (file_read_small(path, text, sizeof(text)) <= 0)
-		return err_set(err, ERR_SERVICE,
-			"there is no process %d, or it has ended; `ps -e` lists those that are",
+		return err_set(err, ERR_USAGE,
+			"there is no process %d (it has ended, or the number is wrong); `ps -e` "
+			"lists those that run",
 			(int)pid);
 	if (status_number(text, "\nTgid:\t") != pid)
 		return err_set(err, ERR_INPUT,

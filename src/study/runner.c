@@ -31,7 +31,8 @@ struct runner {
 	struct live *live;
 	struct fleet fleet;
 	bool served;       /* it was ready at least once */
-	unsigned barren;   /* trials in a row that came to nothing */
+	bool empty;        /* the last look at a setting came to nothing */
+	unsigned barren;   /* trials in a row of which that is true */
 	size_t repeats;    /* trials measured once more, because others disturbed them */
 	char *culprit_env; /* "CULPRIT=…" */
 	char log_path[PATH_TEXT];
@@ -285,7 +286,7 @@ static int measure(struct runner *r, const struct load_spec *load, struct trial 
 	whole = held(r, t);
 	if (r->fleet.balancer)
 		json_object_set_new(t->detail, "replicas", fleet_shares(&r->fleet));
-	r->barren = o.result.completed && whole ? 0 : r->barren + 1;
+	r->empty = !(o.result.completed && whole);
 out:
 	outcome_release(&o);
 	return rc;
@@ -401,10 +402,11 @@ int runner_run(struct runner *r, size_t index, const double *u, json_t *about, s
 		/* it does start, but not with this setting, or not now */
 		trial_fail(&t, s, err->text);
 		fleet_stop(&r->fleet);
-		r->barren++;
+		r->empty = true;
 		rc = 0;
 	}
 	if (!rc) {
+		r->barren = r->empty ? r->barren + 1 : 0;
 		if (json_object_size(seen))
 			json_object_set(t.detail, "levers", seen);
 		if (about)

@@ -191,7 +191,7 @@ class Profile(harness.Case):
         self.assertRegex(done.stdout, r" busy\n")
 
     def test_machine_code(self):
-        code = "import hashlib\nfor i in range(4): hashlib.sha256(bytes(60000000)).digest()"
+        code = "import hashlib\nfor i in range(20): hashlib.sha256(bytes(60000000)).digest()"
         done = self.profile("--native", "--all", "--", PYTHON, "-c", code)
         self.assertRegex(done.stdout, r"libcrypto|_hashlib|_sha2")
         lab = self.start_lab()
@@ -233,7 +233,7 @@ class Profile(harness.Case):
         self.assertIn("kept as run 1", errors)
 
     def test_what_cannot_be_profiled(self):
-        self.assertIn("there is no process 4194000", self.profile("--pid", "4194000", code=1).stderr)
+        self.assertIn("there is no process 4194000", self.profile("--pid", "4194000", code=2).stderr)
         process = self.start("sleep", "60")
         self.assertIn("--native", self.profile("--pid", process.pid, code=1).stderr)
 

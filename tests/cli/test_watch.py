@@ -228,7 +228,7 @@ class Watch(harness.Case):
 
     def test_wrong_command_lines(self):
         for args, text in (((), "say what to record"), (("--pid", "1", "true"), "only one"),
-                           (("--pid", "4194304"), "no process with pid 4194304"),
+                           (("--pid", "4194304"), "no process 4194304"),
                            (("--cgroup", "no/such"), "no cgroup 'no/such'"), (("--pid", "0"), "--pid"),
                            (("--interval", "10us", "true"), "--interval"), (("-o", "f", "--pid", "1"), "--output")):
             self.assertIn(text, self.run_culprit("watch", *args, code=2).stderr)
