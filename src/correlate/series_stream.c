@@ -74,8 +74,7 @@ static int spool(struct csv_file *f, int from, const char *temp_folder, struct e
 	while (!rc) {
 		ssize_t n = read(from, piece, PIECE);
 
-		if (n < 0 && errno == EINTR)
-			continue;
+		/* a signal too: whoever sends one does not want to wait for more */
 		if (n < 0)
 			rc = err_errno(err, ERR_INPUT, errno, "%s: cannot be read", f->name);
 		if (n <= 0)

@@ -5,6 +5,7 @@ import http.server
 import io
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -250,11 +251,11 @@ class Files(Correlate):
         process.stdin.write("time,a,b\n1,2,3\n")
         process.stdin.flush()
         time.sleep(.2)
+        syscall = pathlib.Path(f"/proc/{process.pid}/syscall")
+        harness.wait_until(lambda: syscall.read_text().startswith("0 "))  # read(): nothing more comes
         process.send_signal(signal.SIGINT)
-        time.sleep(.2)
-        if process.poll() is None:
-            process.stdin.close()  # what was being read is read to its end
         self.assertEqual(process.wait(10), 1)
+        process.stdin.close()
         self.assertIn("stopped; nothing was kept", process.stderr.read())
         process.stderr.close()
         self.assertFalse((self.folder / ".culprit").exists())
