@@ -9,8 +9,9 @@ program runs on one core and the reader on the other.
 speed       valid stacks for each CPU second of the reader, as fast as it goes, by Python and depth. `moved` is the share
             of looks that found another stack than the look before. Retries and rejected ones are per 1,000 stacks.
 impossible  tests/data/hot_pairs.py: a recursion of 50 under two pairs of leaves of two lines each, without generators,
-            with them, and with coroutines. A stack with a leaf under the wrong parent, a gap in the recursion or another
-            depth never was. `lines` are stacks that were, with the line of a caller that is of another moment.
+            with them, and with coroutines; and of 500, where the stack is in several pieces. A stack with a leaf under
+            the wrong parent, a gap in the recursion or another depth never was. `lines` are stacks that were, with the
+            line of a caller that is of another moment.
 rates       CPU of the reader at 10 kHz on one thread, and at 1 kHz on 64 threads, of which all compute or all sleep;
             and, in the same rounds, of `culprit profile` as a whole (states of threads, booking, order of time), as it
             says itself. The timer alone is a loop that wakes so often and looks at nothing.
@@ -145,18 +146,18 @@ def speed(a):
 
 
 def impossible(a):
-    print(f"{'Python':9} {'shape':10} {'stacks':>9} {'moved':>6} {'impossible':>10} {'share':>8} {'lines':>8} "
+    print(f"{'Python':9} {'shape':10} {'depth':>5} {'stacks':>9} {'moved':>6} {'impossible':>10} {'share':>8} {'lines':>8} "
           f"{'retries':>9} {'rejected':>8}")
     for version, python in a.pythons:
-        for shape in ("plain", "generators", "coroutines"):
+        for shape, depth in (("plain", 50), ("generators", 50), ("coroutines", 50), ("plain", 500)):
             total = dict.fromkeys(FIELDS, 0.)
-            with program(python, HOT, shape, "50") as (process, lines):
+            with program(python, HOT, shape, str(depth)) as (process, lines):
                 begin = time.monotonic()
                 while total["stacks"] < a.stacks and time.monotonic() - begin < a.longest:
-                    look = drive(process.pid, a.seconds, 0, 50, *lines)
+                    look = drive(process.pid, a.seconds, 0, depth, *lines)
                     total = {k: total[k] + look[k] for k in FIELDS}
             n = total["stacks"]
-            print(f"{version:9} {shape:10} {n:9,.0f} {1 - total['unchanged'] / n:6.0%} {total['impossible']:10.0f} "
+            print(f"{version:9} {shape:10} {depth:5} {n:9,.0f} {1 - total['unchanged'] / n:6.0%} {total['impossible']:10.0f} "
                   f"{total['impossible'] / n:8.4%} {total['lines'] / n:8.3%} {total['retries']:9,.0f} "
                   f"{total['rejected']:8,.0f}", flush=True)
 

@@ -38,19 +38,23 @@ void series_note(struct series_set *s, const char *format, ...)
 	str_add_char(&s->notes, '\n');
 }
 
+/* A page of a file that is touched brings those around it, up to so many bytes. */
+enum { FAULT_AROUND = 64 << 10 };
+
 void series_forget(const struct series_set *s, size_t first, size_t n)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), from, to;
+	size_t from, to;
 
 	if (!s->mapped_bytes || first >= s->n)
 		return;
 	n = n < s->n - first ? n : s->n - first;
-	/* whole pages, and the one at the beginning, which the series before shares */
-	from = (size_t)(s->items[first].values - s->memory) * sizeof(double) / page * page;
+	/* with what the kernel put there around them */
+	from = (size_t)(s->items[first].values - s->memory) * sizeof(double);
 	to = (size_t)(s->items[first + n - 1].values + s->n_times - s->memory) * sizeof(double);
-	to = to / page * page;
-	if (to > from)
-		madvise((char *)s->memory + from, to - from, MADV_DONTNEED);
+	from = from / FAULT_AROUND * FAULT_AROUND;
+	to = (to + FAULT_AROUND - 1) / FAULT_AROUND * FAULT_AROUND;
+	to = to < s->mapped_bytes ? to : s->mapped_bytes;
+	madvise((char *)s->memory + from, to - from, MADV_DONTNEED);
 }
 
 /* ---- by name ---- */

@@ -377,7 +377,7 @@ class Ends(Top):
         self.terminal(columns=160)
         before = self.state()
         self.command(f"clear; {CULPRIT} top --pid 4194303; echo is $?")
-        self.see(r"culprit top: .*4194303", r"^is 1")
+        self.see(r"culprit top: .*4194303", r"^is 2")
         self.command(f"clear; {CULPRIT} top -- ./no-such-program; echo is $?")
         self.see(r"no-such-program", r"^is 127")
         self.assertEqual(self.state(), before)

@@ -514,7 +514,7 @@ START_TEST(what_is_no_python)
 	ck_assert_ptr_nonnull(strstr(err.text, "--native"));
 	script_end(&s);
 	/* there was such a process */
-	ck_assert_int_eq(sampler_start(&sampler, &spec, &err), -(int)ERR_SERVICE);
+	ck_assert_int_eq(sampler_start(&sampler, &spec, &err), -(int)ERR_USAGE);
 	ck_assert_ptr_nonnull(strstr(err.text, "no process"));
 	spec.rate_hz = 50000;
 	ck_assert_int_eq(sampler_start(&sampler, &spec, &err), -(int)ERR_USAGE);
