@@ -104,19 +104,18 @@ PLAIN_ONLY = {
     "test_profile_noise", "test_rank", "test_rank_errors", "test_regimes", "test_search", "test_settled",
     "test_study_regimes", "test_tune", "test_workers",
 }
-# Unit tests that never look at the clock, or allow for anything: as many at once as there are cores.
+# Unit tests that never look at the clock, or allow for a busy machine: as many at once as there are cores.
 SHARING = {
     "test_correlate", "test_correlate_null", "test_design", "test_forest", "test_gp", "test_http_answers",
-    "test_incident", "test_indices", "test_native_python", "test_profile_diff", "test_profile_noise",
-    "test_pyremote_code", "test_pyremote_find", "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_report_correlate",
-    "test_report_profile", "test_search", "test_series", "test_series_csv", "test_series_time", "test_settled",
-    "test_study_regimes", "test_targets", "test_tune", "test_workers",
+    "test_incident", "test_indices", "test_lab", "test_limits", "test_load", "test_load_loops", "test_native",
+    "test_native_python", "test_profile_diff", "test_profile_noise", "test_pyremote_code", "test_pyremote_find",
+    "test_pyremote_tasks", "test_rank", "test_rank_gp", "test_relay", "test_relay_shapes", "test_report_correlate",
+    "test_report_profile", "test_search", "test_series", "test_series_csv", "test_series_time", "test_service",
+    "test_settled", "test_study_regimes", "test_targets", "test_tls", "test_tune", "test_workers",
 }
 # Whole-program tests that look at figures: one at a time.
 ALONE = {
-    "test_correlate", "test_hdr", "test_load", "test_load_faults", "test_load_length", "test_load_output",
-    "test_load_protocols", "test_load_truth", "test_regimes",
-    "test_watch",
+    "test_hdr", "test_load_length", "test_load_truth", "test_regimes", "test_watch",
 }
 # The parts that have threads; the other programs have one.
 THREADED = {
