@@ -181,11 +181,15 @@ static double bound(double sd, double ours, double theirs)
 static void agrees(const json_t *cases, size_t i, const struct table *t, struct forest_spec spec)
 {
 	const json_t *c = json_array_get(cases, i);
-	double theirs = number(c, "seeds"), ours = t->n > 2000 ? 3 : t->n > 500 ? 10 : 40;
+	bool sanitized = getenv("CULPRIT_SANITIZED"); /* looks for other things than figures */
+	double theirs = number(c, "seeds");
+	double ours = sanitized ? 1 : t->n > 2000 ? 3 : t->n > 500 ? 10 : 40;
 	struct means m = means_of(t, spec, (size_t)number(c, "n_train"), (unsigned)ours);
 	double off = fabs(m.r2 - number(c, "r2"));
 
 	ck_assert_uint_eq(json_array_size(json_object_get(c, "impurity")), t->p);
+	if (sanitized)
+		return;
 	ck_assert_msg(off < .01 && off < bound(number(c, "r2_sd"), ours, theirs),
 		"case %zu: R² %.4f, want %.4f", i, m.r2, number(c, "r2"));
 	off = fabs(m.oob - number(c, "oob"));

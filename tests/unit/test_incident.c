@@ -71,15 +71,15 @@ START_TEST(keeps_quiet_where_nothing_happened)
 		WORLD_VOLATILE_WALK};
 	struct series_set s = {0};
 	struct incident_result r;
-	size_t any = 0;
+	size_t any = 0, sets = getenv("CULPRIT_SANITIZED") ? 4 : 40; /* that is not about rates */
 
-	for (size_t k = 0; k < 40; k++) {
+	for (size_t k = 0; k < sets; k++) {
 		world_make(&s, QUIET[_i], 100, TIMES, 0, 0, 100 + k);
 		run(&r, &s, 700 + k * 97 % 500, k % 2 ? LENGTH : 20);
 		any += r.n_found > 0;
 		incident_release(&r);
 	}
-	ck_assert_msg(any <= 6, "%s: %zu of 40", WORLD_NAMES[QUIET[_i]], any);
+	ck_assert_msg(any <= 6, "%s: %zu of %zu", WORLD_NAMES[QUIET[_i]], any, sets);
 	world_release(&s);
 }
 END_TEST
