@@ -23,6 +23,7 @@ TOTALS = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 
 
 LOCK = threading.Lock()
+SIDE_BY_SIDE = os.cpu_count() + 1  # programs: most of them wait most of the time
 # For one program; the long checks have an hour.
 LIMIT_S = 3600 if "CULPRIT_LONG" in os.environ else 600
 
@@ -89,7 +90,7 @@ class Result(unittest.TestResult):
 
 def run_units(build, count, wanted, at_once=1, only=None):
     """Programs that look at the clock run alone in the plain build; under a sanitizer, where they allow for
-    anything, as many at once as there are cores."""
+    anything, SIDE_BY_SIDE."""
     programs = [p.resolve() for p in sorted((build / "tests/unit").glob("test_*"))
                 if p.is_file() and os.access(p, os.X_OK) and wanted(p.name) and (only is None or only(p.name))]
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
@@ -104,7 +105,7 @@ PLAIN_ONLY = {
     "test_profile_noise", "test_rank", "test_rank_errors", "test_regimes", "test_search", "test_settled",
     "test_study_regimes", "test_tune", "test_workers",
 }
-# Unit tests that never look at the clock, or allow for a busy machine: as many at once as there are cores.
+# Unit tests that never look at the clock, or allow for a busy machine: SIDE_BY_SIDE at once.
 SHARING = {
     "test_correlate", "test_correlate_null", "test_design", "test_forest", "test_gp", "test_http_answers",
     "test_incident", "test_indices", "test_lab", "test_limits", "test_load", "test_load_loops", "test_native",
@@ -207,17 +208,17 @@ def main():
         return not args.names or any(n in name for n in args.names)
 
     if args.fuzz is None:
-        run_units(top / "build", count, wanted, os.cpu_count(), lambda name: name in SHARING)
+        run_units(top / "build", count, wanted, SIDE_BY_SIDE, lambda name: name in SHARING)
         run_units(top / "build", count, wanted, 1, lambda name: name not in SHARING)
-        run_cli(top / "build", count, lambda name: wanted(name) and name not in ALONE, os.cpu_count())
+        run_cli(top / "build", count, lambda name: wanted(name) and name not in ALONE, SIDE_BY_SIDE)
         run_cli(top / "build", count, lambda name: wanted(name) and name in ALONE)
     if args.all:
         os.environ["CULPRIT_SANITIZED"] = "1"
         os.environ["CK_TIMEOUT_MULTIPLIER"] = "5"
         print("with AddressSanitizer and UndefinedBehaviorSanitizer:", flush=True)
-        run_units(top / "build-asan", count, wanted, os.cpu_count(), lambda name: name not in PLAIN_ONLY)
+        run_units(top / "build-asan", count, wanted, SIDE_BY_SIDE, lambda name: name not in PLAIN_ONLY)
         run_cli(top / "build-asan", count, lambda name: wanted(name) and name not in PLAIN_ONLY,
-                os.cpu_count())
+                SIDE_BY_SIDE)
         print("with ThreadSanitizer:", flush=True)
         run_units(top / "build-tsan", count, wanted, os.cpu_count(), lambda name: name in THREADED)
         print("fuzzing:", flush=True)
