@@ -35,6 +35,14 @@ enum layout_instance {
 	INSTANCE_INLINE, /* 3.13 on: dict 24 bytes before, else values behind the object */
 };
 
+enum { CALL_CACHES_MAX = 9 };
+
+/* Opcodes that can call a Python function without C between, first … last, and the cache entries
+ * behind each. */
+struct call_opcodes {
+	uint8_t first, last, caches;
+};
+
 struct layout {
 	int minor;
 	enum layout_frames frames;
@@ -74,6 +82,7 @@ struct layout {
 		uint16_t n_locals;    /* 3.11 on: int, length of the local variables in the frame */
 		uint16_t per_thread;  /* free-threaded 3.14: bytecode copies of threads */
 	} code;
+	const struct call_opcodes *calls; /* of 3.11 to 3.13; ends with {0} */
 	struct {
 		uint32_t runtime_current; /* up to 3.11: the thread state that holds it */
 		uint16_t last_holder,

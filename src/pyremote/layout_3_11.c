@@ -2,6 +2,10 @@
  * the known values of a living task lie. */
 #include "pyremote/layout.h"
 
+/* CALL and BINARY_SUBSCR, with what they are specialised to: opcode.h. */
+static const struct call_opcodes CALLS[] = {
+	{171, 171, 4}, {22, 24, 4}, {17, 21, 4}, {25, 25, 4}, {0}};
+
 const struct layout layout_3_11 = {
 	.minor = 11,
 	.frames = FRAMES_CFRAME,
@@ -45,6 +49,7 @@ const struct layout layout_3_11 = {
 			.top = 64,
 			.top_is_pointer = false,
 		},
+	.calls = CALLS,
 	.code =
 		{
 			.file = 112,

@@ -148,24 +148,18 @@ enum stack_walk stack_take(struct python *p, struct stack_scratch *s, struct pyt
 	struct python_thread_work *w = t->work;
 	enum stack_walk walk = stack_walk(&p->layout, &s->raws, t, copies, missing);
 
-	if (walk != WALK_WHOLE)
+	if (walk != WALK_WHOLE && walk != WALK_SAME)
 		return walk;
 
 	size_t same = frames_same(&s->raws, &w->raws);
 
-	if (stack_tops_tell(&p->layout) &&
-		!stack_calls_known(&p->layout, s, w, copies, s->raws.n - same)) {
-		w->asking = w->asking || w->copies == 1;
-		return w->copies == 1 ? WALK_LOOSER : WALK_TORN;
-	}
+	if (walk == WALK_WHOLE && p->layout.calls && !stack_calls_there(p, s, s->raws.n - same))
+		return WALK_TORN;
 	if (!frames_take(p, s, t, same))
 		return WALK_TORN;
-	if (w->asking)
-		w->copies = 1;
-	w->asking = false;
 	w->next = stack_state_field(t, copies, p->layout.thread.next);
 	w->tries = 0;
 	if (++w->accepted >= STACK_CUT_EVERY)
 		stack_cut(p, s, t);
-	return WALK_WHOLE;
+	return walk;
 }

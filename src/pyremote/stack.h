@@ -22,12 +22,10 @@
  * has to be the same for long, so nothing that is short is left out. A read that took longer than
  * such reads do was interrupted, and is done again. One copy suffices.
  *
- * That leaves reads of two neighbours between which a cache line was waited for: at worst a few in
- * ten thousand stacks, where all cores are taken. So a call, that is caller, its instruction and
- * callee, is believed only when several copies have agreed on it (stack_calls.c), and a stack only
- * when all its calls are: a call that cannot be is never agreed on, and one that can is asked about
- * once. What lasts less than a read is agreed on after a few attempts where it comes back soon, as
- * in a loop; a call of less than 1 µs that comes back seldom may never be, and is not seen then.
+ * That leaves reads of two neighbours between which a cache line was waited for: the caller has
+ * returned, or is another one that has not called yet, and its words are those of one that waits.
+ * So each caller must stand at an opcode that calls as well (stack_calls.c). Then two returns and
+ * two calls have to fit between the reads of neighbours; bench/profile.py counts how often they do.
  *
  * By copies that agree. Where a chain leaves the region that its innermost frame lies in (a second
  * chunk of the data stack, a generator, a call by way of C), everything from the last frame within
@@ -104,13 +102,13 @@ struct python_thread_work {
 	uint64_t native;   /* native_id of the state, 0 where it has none */
 	unsigned tries;    /* in vain, for this stack */
 	unsigned copies;   /* that are read: 1, or STACK_COPIES */
-	bool asking;       /* more of them for a call's sake: stack_calls_known() */
 	bool rejected;     /* in its last sweep */
 	bool listed;       /* used while the list is read */
 };
 
 enum stack_walk {
-	WALK_WHOLE,          /* both copies have the same stack */
+	WALK_WHOLE,          /* by what its frames say */
+	WALK_SAME,           /* by copies that are the same in all of it */
 	WALK_TORN,           /* not to be proven */
 	WALK_LOOSE,          /* not by one copy: two are needed */
 	WALK_LOOSER,         /* nor by two: STACK_COPIES */
@@ -127,7 +125,7 @@ struct stack_scratch {
 	uint64_t window_from;
 	size_t window_size;
 	struct code_extras *extras;
-	struct stack_calls *calls;
+	struct stack_sites *sites;
 };
 
 /* Regions for a thread of which only the state's address is known. */
@@ -169,11 +167,12 @@ bool stack_drop_region(struct python_thread *t, size_t region);
 
 /* ---- stack_calls.c ---- */
 
-/* Is every call that made the innermost n frames of raws one that there is? Where w has several
- * copies, they are asked. */
-bool stack_calls_known(const struct layout *l, struct stack_scratch *s,
-	const struct python_thread_work *w, const uint8_t *copies, size_t n);
-void stack_calls_free(struct stack_calls *c);
+/* Does each caller of the innermost n frames of raws stand at an opcode that calls? Not asked where
+ * C lies between the two. */
+bool stack_calls_there(struct python *p, struct stack_scratch *s, size_t n);
+/* Of one: `last` is the opcode at its instruction; `before` it lie so many bytes of its code. */
+bool stack_call_at(const struct layout *l, const uint8_t *last, size_t before);
+void stack_sites_free(struct stack_sites *s);
 
 /* ---- stack_code.c ---- */
 

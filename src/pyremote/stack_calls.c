@@ -4,136 +4,116 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "native/remote.h"
 
 /*
- * Which calls there are: (caller's code, its instruction, callee's code), one entry each, in an
- * open table by a 64-bit mixture of the three. A call is believed once copies that followed one
- * another agreed on it often enough, both in number and as a share of the times that they were
- * asked; a call that never was can be in all copies only if each of them was read in a bad moment
- * of its own.
+ * Is a frame where frames wait for a Python function that they called? The opcodes that call one
+ * without C between are few, and where a frame stops at one of them is known: at the opcode, or in
+ * the cache entries behind it, as the version has it. What was found so stays so for this code and
+ * instruction (specialisation changes an opcode within its kind), so the process is asked about
+ * each once; what was not is asked about again.
  */
 enum {
-	CALLS_MAX = 1 << 18, /* 4 MiB; then it starts anew */
-	AGREED_ENOUGH = STACK_COPIES - 1,
-	ASKED_FOR_EACH = 32, /* asked so often for each time that they agreed, and it is doubted */
+	SITES_MAX = 1 << 17, /* 1 MiB; then it starts anew */
+	UNIT = 2,            /* bytes of an opcode and its argument, and of a cache entry */
+	WINDOW = UNIT * (CALL_CACHES_MAX + 1),
 };
 
-struct stack_call {
-	uint64_t key; /* 0: free */
-	uint32_t asked, agreed;
+struct stack_sites {
+	uint64_t *keys; /* open addressing; 0: free */
+	size_t n, cap;  /* cap: a power of two */
 };
 
-struct stack_calls {
-	struct stack_call *slots;
-	size_t n, cap; /* cap: a power of two */
-};
-
-static uint64_t mixed(uint64_t a, uint64_t b)
+static uint64_t key_of(const struct stack_raw *caller)
 {
-	uint64_t h = (a ^ (b << 32 | b >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = (caller->code ^ (caller->instruction << 32 | caller->instruction >> 32)) *
+		     UINT64_C(0x9e3779b97f4a7c15);
 
-	return (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9) | 1;
 }
 
-static uint64_t key_of(const struct stack_raw *caller, const struct stack_raw *callee)
+static uint64_t *key_find(const struct stack_sites *s, uint64_t key)
 {
-	return mixed(mixed(caller->code, caller->instruction), callee->code) | 1;
+	size_t i = (size_t)(key >> 20) & (s->cap - 1);
+
+	while (s->keys[i] && s->keys[i] != key)
+		i = (i + 1) & (s->cap - 1);
+	return &s->keys[i];
 }
 
-static struct stack_call *slot_find(const struct stack_calls *c, uint64_t key)
+static void sites_grow(struct stack_sites *s)
 {
-	size_t i = (size_t)(key >> 20) & (c->cap - 1);
+	struct stack_sites old = *s;
 
-	while (c->slots[i].key && c->slots[i].key != key)
-		i = (i + 1) & (c->cap - 1);
-	return &c->slots[i];
-}
-
-static void calls_grow(struct stack_calls *c)
-{
-	struct stack_calls old = *c;
-
-	if (c->n >= CALLS_MAX / 2) {
-		memset(c->slots, 0, c->cap * sizeof(*c->slots));
-		c->n = 0;
+	if (s->n >= SITES_MAX / 2) {
+		memset(s->keys, 0, s->cap * sizeof(*s->keys));
+		s->n = 0;
 		return;
 	}
-	c->cap = old.cap ? old.cap * 2 : 1024;
-	c->slots = mem_zalloc(c->cap, sizeof(*c->slots));
+	s->cap = old.cap ? old.cap * 2 : 1024;
+	s->keys = mem_zalloc(s->cap, sizeof(*s->keys));
 	for (size_t i = 0; i < old.cap; i++)
-		if (old.slots[i].key)
-			*slot_find(c, old.slots[i].key) = old.slots[i];
-	free(old.slots);
+		if (old.keys[i])
+			*key_find(s, old.keys[i]) = old.keys[i];
+	free(old.keys);
 }
 
-static struct stack_call *call_of(struct stack_scratch *s, uint64_t key)
+bool stack_call_at(const struct layout *l, const uint8_t *last, size_t before)
 {
-	if (!s->calls)
-		s->calls = mem_zalloc(1, sizeof(*s->calls));
-	if (s->calls->n * 2 >= s->calls->cap)
-		calls_grow(s->calls);
+	for (size_t back = 0; back <= CALL_CACHES_MAX && UNIT * back <= before; back++)
+		for (const struct call_opcodes *c = l->calls; c->last; c++) {
+			uint8_t opcode = last[-(ptrdiff_t)(UNIT * back)];
 
-	struct stack_call *call = slot_find(s->calls, key);
-
-	s->calls->n += !call->key;
-	call->key = key;
-	return call;
+			if (opcode >= c->first && opcode <= c->last && back <= c->caches)
+				return true;
+		}
+	return false;
 }
 
-static bool believed(const struct stack_call *call)
+/* Asks the process itself. */
+static bool calls_there(struct python *p, struct stack_scratch *s, const struct stack_raw *caller)
 {
-	return call->agreed >= AGREED_ENOUGH &&
-	       (uint64_t)call->agreed * ASKED_FOR_EACH >= call->asked;
+	const struct code_extra *e = code_extra_find(p, s, caller->code);
+	uint8_t window[WINDOW];
+	uint64_t before;
+
+	if (!e || caller->instruction < e->bytecode ||
+		caller->instruction - e->bytecode >= e->bytes)
+		return false;
+	before = caller->instruction - e->bytecode;
+	before = before < WINDOW - UNIT ? before : WINDOW - UNIT;
+	return remote_read(p->pid, caller->instruction - before, window, before + UNIT) &&
+	       stack_call_at(&p->layout, window + before, before);
 }
 
-/* How many copies agree with the first on both frames, one after the other. */
-static uint32_t agreeing(const struct layout *l, const struct python_thread_work *w,
-	const uint8_t *copies, const struct stack_raw *caller, const struct stack_raw *callee)
-{
-	uint32_t n = 0;
-
-	for (size_t copy = 1; copy < w->copies; copy++, n++) {
-		const uint8_t *other = copies + copy * w->bytes;
-
-		if (!stack_frame_agrees(l, copies + caller->at, other + caller->at, false) ||
-			!stack_frame_agrees(l, copies + callee->at, other + callee->at, true))
-			break;
-	}
-	return n;
-}
-
-bool stack_calls_known(const struct layout *l, struct stack_scratch *s,
-	const struct python_thread_work *w, const uint8_t *copies, size_t n)
+bool stack_calls_there(struct python *p, struct stack_scratch *s, size_t n)
 {
 	const struct stack_raw *items = s->raws.items;
-	bool known = true;
-	size_t i = 0;
 
-	while (i < n) {
-		size_t callee = i++;
+	for (size_t i = 0; i < n && i + 1 < s->raws.n; i++) {
+		const struct stack_raw *callee = &items[i], *caller = &items[i + 1];
+		uint64_t key = key_of(caller), *slot;
 
-		/* The interpreter's own mark stands between one that called C and whom C called. */
-		while (i < s->raws.n && items[i].flags & RAW_SHIM)
-			i++;
-		if (i == s->raws.n || items[callee].flags & RAW_SHIM)
+		if ((callee->flags | caller->flags) & RAW_SHIM || callee->flags & RAW_ENTRY)
 			continue;
-
-		struct stack_call *call = call_of(s, key_of(&items[i], &items[callee]));
-
-		if (believed(call))
+		if (!s->sites)
+			s->sites = mem_zalloc(1, sizeof(*s->sites));
+		if (s->sites->n * 2 >= s->sites->cap)
+			sites_grow(s->sites);
+		slot = key_find(s->sites, key);
+		if (*slot)
 			continue;
-		if (w->copies > 1) {
-			call->asked++;
-			call->agreed += agreeing(l, w, copies, &items[i], &items[callee]);
-		}
-		known = known && believed(call);
+		if (!calls_there(p, s, caller))
+			return false;
+		*slot = key;
+		s->sites->n++;
 	}
-	return known;
+	return true;
 }
 
-void stack_calls_free(struct stack_calls *c)
+void stack_sites_free(struct stack_sites *s)
 {
-	if (c)
-		free(c->slots);
-	free(c);
+	if (s)
+		free(s->keys);
+	free(s);
 }

@@ -79,9 +79,11 @@ static bool extra_read(struct python *p, struct code_extra *e)
 	const struct layout *l = &p->layout;
 	uint8_t header[HEADER_BYTES];
 	uint64_t size;
+	/* no byte more: what lies behind the object may not be mapped */
+	size_t need = (size_t)l->code.bytecode + (l->code.bytecode_inline ? 0 : 8);
 
-	if (l->code.flags > HEADER_BYTES - 4 ||
-		!remote_read(p->pid, e->address, header, sizeof(header)))
+	need = need > l->code.flags + 4U ? need : l->code.flags + 4U;
+	if (need > HEADER_BYTES || !remote_read(p->pid, e->address, header, need))
 		return false;
 
 	uint32_t flags = u32_at(header + l->code.flags);
@@ -89,7 +91,7 @@ static bool extra_read(struct python *p, struct code_extra *e)
 	e->coroutine = flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
 	e->first = 0;
 	if (l->code.bytecode_inline) {
-		if (l->code.bytecode < 16 || l->code.bytecode > HEADER_BYTES)
+		if (l->code.bytecode < OB_SIZE + 8)
 			return false;
 		e->bytecode = e->address + l->code.bytecode;
 		size = 2 * u64_at(header + OB_SIZE);

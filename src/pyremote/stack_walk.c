@@ -270,9 +270,8 @@ static bool all_execute(const struct look *k)
 	return true;
 }
 
-static size_t innermost_of(const struct stack_raws *raws)
+static size_t innermost_from(const struct stack_raws *raws, size_t i)
 {
-	size_t i = 0;
 
 	while (i < raws->n && raws->items[i].flags & RAW_SHIM)
 		i++;
@@ -283,11 +282,11 @@ static size_t innermost_of(const struct stack_raws *raws)
  * thread goes from one to the next just now: then nothing at all may move. */
 static enum stack_walk prove_by_copies(const struct look *k)
 {
-	size_t may_move = stack_tops_tell(k->l) ? 0 : innermost_of(k->raws) + 1;
+	size_t may_move = stack_tops_tell(k->l) ? 0 : innermost_from(k->raws, 0) + 1;
 
 	if (k->t->work->copies == 1)
 		return WALK_LOOSER;
-	return state_agrees(k) && all_execute(k) && agree(k, 0, may_move) ? WALK_WHOLE : WALK_TORN;
+	return state_agrees(k) && all_execute(k) && agree(k, 0, may_move) ? WALK_SAME : WALK_TORN;
 }
 
 /* ---- proving, by one ---- */
@@ -298,31 +297,30 @@ static void drop_inner(struct stack_raws *raws, size_t n)
 	memmove(raws->items, raws->items + n, raws->n * sizeof(*raws->items));
 }
 
-/* Makes raws begin with the frame that ran when the frames were read. */
-static bool settle(const struct look *k)
+enum { NONE_RUNS = UINT32_MAX };
+
+/* How many frames have returned since the state was read: one that called them runs again. */
+static size_t returned(const struct stack_raws *raws)
 {
-	struct stack_raws *raws = k->raws;
-	size_t first = innermost_of(raws), i = first;
+	size_t first = innermost_from(raws, 0), i = first;
 
 	if (first == raws->n || raws->items[first].top == TOP_RUNNING)
-		return true;
-	/* Those that have returned since: one that called them runs again. */
+		return 0;
 	while (++i < raws->n && !(raws->items[i - 1].flags & RAW_ENTRY))
-		if (raws->items[i].top == TOP_RUNNING) {
-			drop_inner(raws, i);
-			return true;
-		}
-	return false;
+		if (raws->items[i].top == TOP_RUNNING)
+			return i;
+	return NONE_RUNS;
 }
 
 static enum stack_walk prove_by_tops(const struct look *k)
 {
-	const struct stack_raws *raws = k->raws;
+	struct stack_raws *raws = k->raws;
+	size_t begin = returned(raws), loose = raws->n;
 
-	if (!settle(k))
+	if (begin == NONE_RUNS)
 		return WALK_TORN;
 
-	size_t innermost = innermost_of(raws), loose = raws->n;
+	size_t innermost = innermost_from(raws, begin);
 	bool of_heap = innermost < raws->n && raws->items[innermost].flags & RAW_GENERATOR;
 
 	for (size_t i = innermost + 1; i < raws->n; i++) {
@@ -337,11 +335,12 @@ static enum stack_walk prove_by_tops(const struct look *k)
 			!(raw->flags & RAW_SHIM && i + 1 == raws->n))
 			loose = i - 1;
 	}
-	if (loose == raws->n)
-		return WALK_WHOLE;
-	if (k->t->work->copies == 1)
+	if (loose < raws->n && k->t->work->copies == 1)
 		return of_heap ? WALK_LOOSER : WALK_LOOSE;
-	return agree(k, loose, innermost + 1) ? WALK_WHOLE : WALK_TORN;
+	if (loose < raws->n && !agree(k, loose, innermost + 1))
+		return WALK_TORN;
+	drop_inner(raws, begin);
+	return WALK_WHOLE;
 }
 
 enum stack_walk stack_walk(const struct layout *l, struct stack_raws *raws, struct python_thread *t,
@@ -356,7 +355,8 @@ enum stack_walk stack_walk(const struct layout *l, struct stack_raws *raws, stru
 		walk = walk_frames(&k, frame, missing);
 	if (walk != WALK_WHOLE)
 		return walk;
-	if (!stack_tops_tell(l) || t->work->tries >= STACK_PATIENCE)
+	if (!stack_tops_tell(l))
 		return prove_by_copies(&k);
-	return prove_by_tops(&k);
+	walk = prove_by_tops(&k);
+	return walk == WALK_TORN && t->work->tries >= STACK_PATIENCE ? prove_by_copies(&k) : walk;
 }

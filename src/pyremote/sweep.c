@@ -135,10 +135,12 @@ static void thread_add(struct sweep_work *w, const struct python_thread_work *t)
 }
 
 /* Again, this thread. */
-static void leave(struct sweep_work *w, struct python_thread_work *t)
+static void leave(struct python *p, struct python_thread_work *t)
 {
+	struct sweep_work *w = p->sweep_work;
+
 	w->n_left++;
-	if (++t->tries >= STACK_PATIENCE && t->copies == 1)
+	if (++t->tries >= STACK_PATIENCE && stack_tops_tell(&p->layout))
 		t->copies = STACK_COPIES;
 }
 
@@ -151,7 +153,7 @@ static void thread_take(struct python *p, struct python_thread *t, const uint8_t
 	/* Another thread's, or another program's, in the same place. */
 	if (stack_state_field(t, a, p->layout.thread.pthread) != t->pthread) {
 		w->listed = false;
-		leave(w, tw);
+		leave(p, tw);
 		return;
 	}
 
@@ -159,6 +161,7 @@ static void thread_take(struct python *p, struct python_thread *t, const uint8_t
 
 	switch (walk) {
 	case WALK_WHOLE:
+	case WALK_SAME:
 		/* What was rejected in between was not shown then, so it is new now. */
 		if (t->stack == STACK_UNCHANGED && tw->rejected)
 			t->stack = STACK_READ;
@@ -171,7 +174,7 @@ static void thread_take(struct python *p, struct python_thread *t, const uint8_t
 	case WALK_MISSING:
 	case WALK_MISSING_CFRAME: stack_extend(p, &w->scratch, t, walk, missing); break;
 	}
-	leave(w, tw);
+	leave(p, tw);
 }
 
 /* Did the read take as long as such reads do? Else it was interrupted, and copies of one moment are
@@ -235,14 +238,14 @@ static size_t batch_read(struct python *p, size_t from, enum roots roots, bool *
 			/* A state that is gone: so is the thread, and the list has changed. */
 			if (!stack_drop_region(t, whole % t->work->n_regions))
 				w->listed = false;
-			leave(w, t->work);
+			leave(p, t->work);
 			return from + 1;
 		}
 		whole -= pieces;
 		if (quick || !stack_tops_tell(&p->layout))
 			thread_take(p, t, at);
 		else
-			leave(w, t->work);
+			leave(p, t->work);
 		at += size;
 	}
 	return to;
@@ -441,7 +444,7 @@ void sweep_release(struct python *p)
 		return;
 	thread_list_free(p);
 	code_extras_free(w->scratch.extras);
-	stack_calls_free(w->scratch.calls);
+	stack_sites_free(w->scratch.sites);
 	free(w->scratch.raws.items);
 	free(w->scratch.regions);
 	free(w->pieces);

@@ -177,9 +177,78 @@ def destructor():
     del d
 
 
+def specialised(last=sleep):
+    """Each way to call without C between, after it was done so often that the interpreter has specialised it."""
+    class Base:
+        def __init__(self, then):
+            self.then = then
+
+        def method(self, *, way):
+            return self.then()
+
+    class Thing(Base):
+        def __init__(self, then):
+            Base.__init__(self, then)
+
+        @property
+        def value(self):
+            return self.method(way=1)
+
+        def __getitem__(self, i):
+            return self.value
+
+    class Odd(Thing):
+        def __getattribute__(self, name):
+            return object.__getattribute__(self, "then")() if name == "odd" else object.__getattribute__(self, name)
+
+    def numbers(then):
+        yield Thing(then)[1]
+
+    def loop(then):
+        for n in numbers(then):
+            return n
+
+    def stars(then):
+        return loop(*(then,))
+
+    def odd(then):
+        return Odd(lambda: stars(then)).odd
+
+    def made(then):
+        class Within:
+            def __init__(self):
+                odd(then)
+        return Within()
+
+    def delegating(then):
+        yield from (made(then) for _ in range(1))
+
+    async def inner(then):
+        return next(delegating(then))
+
+    async def outer(then):
+        return await inner(then)
+
+    def sent(then):
+        try:
+            outer(then).send(None)
+        except StopIteration:
+            pass
+    for _ in range(200):
+        sent(lambda: 0)
+    sent(last)
+
+
+def traced():
+    def tracer(*_):
+        return tracer
+    sys.settrace(tracer)
+    specialised(lambda: (sys.settrace(None), sleep()))
+
+
 shapes = [plain, recursion, generator, delegating, comprehension, set_and_dict, decorated, sort_key, mapped, partial,
           class_body, executed, evaluated, attribute, constructor, operators, context, coroutines, async_generator,
-          raising, many_arguments, destructor]
+          raising, many_arguments, destructor, specialised, traced]
 threads = [threading.Thread(target=shape, daemon=True) for shape in shapes]
 for thread in threads:
     thread.start()

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "pyremote/python.h"
+#include "pyremote/stack.h"
 #include "pythons.h"
 #include "stack_judge.h"
 #include "unit.h"
@@ -102,6 +102,20 @@ static void check_shape(
 	ck_assert_msg(n == t->n_frames, "%s: %zu frames, not %zu", here->path, t->n_frames, n);
 }
 
+/* Every caller is at an opcode that calls, also one that has been specialised, or is traced. */
+static void check_calls(
+	const struct python_here *here, struct python *p, const struct python_thread *t)
+{
+	struct stack_scratch s = {.raws = t->work->raws};
+
+	if (p->layout.calls)
+		ck_assert_msg(stack_calls_there(p, &s, s.raws.n),
+			"%s: %s of %s does not stand at a call", here->path,
+			t->frames[0].code->name, t->frames[t->n_frames - 3].code->name);
+	stack_sites_free(s.sites);
+	code_extras_free(s.extras);
+}
+
 START_TEST(test_shapes)
 {
 	const struct python_here *here;
@@ -128,10 +142,12 @@ START_TEST(test_shapes)
 
 			ck_assert_msg(
 				t != NULL, "%s: no thread %lx", here[i].path, (unsigned long)ident);
-			ck_assert_int_eq(t->stack, STACK_READ);
+			ck_assert_msg(t->stack == STACK_READ, "%s: shape %zu", here[i].path,
+				shapes);
 			check_shape(&here[i], t, &script);
+			check_calls(&here[i], p, t);
 		}
-		ck_assert_uint_eq(shapes, 22);
+		ck_assert_uint_eq(shapes, 24);
 		/* Nobody runs: every look says so, those that look at all threads too. */
 		clock_sleep_ns(100 * NS_PER_MS);
 		sweep(p);
