@@ -5,6 +5,7 @@ import glob
 import importlib.util
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -245,6 +246,8 @@ class Profile(harness.Case):
             "child = os.fork()\nif not child: os._exit(0)\nprint(child, t.native_id, flush=True)\ntime.sleep(60)",
             stdout=subprocess.PIPE)
         child, thread = process.stdout.readline().split()
+        stat = pathlib.Path(f"/proc/{child}/stat")
+        self.assertTrue(harness.wait_until(lambda: ") Z " in stat.read_text()))
         self.assertIn(f"{thread} is a thread, of process {process.pid}", self.profile("--pid", thread, code=1).stderr)
         self.assertIn(f"process {child} has ended", self.profile("--pid", child, code=1).stderr)
 
