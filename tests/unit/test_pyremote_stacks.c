@@ -142,8 +142,8 @@ START_TEST(test_shapes)
 
 			ck_assert_msg(
 				t != NULL, "%s: no thread %lx", here[i].path, (unsigned long)ident);
-			ck_assert_msg(t->stack == STACK_READ, "%s: shape %zu", here[i].path,
-				shapes);
+			ck_assert_msg(
+				t->stack == STACK_READ, "%s: shape %zu", here[i].path, shapes);
 			check_shape(&here[i], t, &script);
 			check_calls(&here[i], p, t);
 		}
