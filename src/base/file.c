@@ -82,8 +82,10 @@ void file_close_bytes(struct file_bytes *file)
 	*file = (struct file_bytes){0};
 }
 
-static int write_all(int fd, const char *p, size_t len)
+int file_write_all(int fd, const void *data, size_t len)
 {
+	const char *p = data;
+
 	while (len) {
 		ssize_t n = write(fd, p, len);
 
@@ -105,7 +107,7 @@ static int cannot_write(const char *path, struct err *err)
 /* Nothing can take the place of a device or a pipe. */
 static int write_special(const char *path, const void *data, size_t len, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), failed = fd < 0 || write_all(fd, data, len);
+	int fd = open(path, O_WRONLY | O_CLOEXEC), failed = fd < 0 || file_write_all(fd, data, len);
 
 	if (failed)
 		cannot_write(path, err);
@@ -130,7 +132,7 @@ int file_write(const char *path, const void *data, size_t len, struct err *err)
 		rc = cannot_write(path, err);
 		goto out;
 	}
-	if (write_all(fd, data, len))
+	if (file_write_all(fd, data, len))
 		rc = cannot_write(path, err);
 	if (close(fd) && !rc)
 		rc = cannot_write(path, err);

@@ -25,6 +25,9 @@ void file_close_bytes(struct file_bytes *file);
  * link to a file stays one; what is no regular file (/dev/stdout, a pipe) is written as it is. */
 int file_write(const char *path, const void *data, size_t len, struct err *err);
 
+/* All of it to an open file, whatever a single write() takes. −1: errno says why. */
+int file_write_all(int fd, const void *data, size_t len);
+
 /* Whether file_write() can begin, for whoever would else find out after an hour: writes nothing.
  * NULL: nothing is to be written. */
 int file_check_write(const char *path, struct err *err);

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/csv.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/cli.h"

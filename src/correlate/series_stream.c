@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "correlate/series_csv_parts.h"
@@ -50,26 +51,11 @@ int series_temp_file(int *out, const char *folder, uint64_t bytes, struct err *e
 	return 0;
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t wrote = write(fd, p, n);
-
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return errno ? errno : EIO;
-		p += wrote;
-		n -= (size_t)wrote;
-	}
-	return 0;
-}
-
 /* All that comes from `from` into a temporary file, which takes its place. */
 static int spool(struct csv_file *f, int from, const char *temp_folder, struct err *err)
 {
 	char *piece = mem_alloc(PIECE, 1);
-	int rc = series_temp_file(&f->fd, temp_folder, 0, err), failed;
+	int rc = series_temp_file(&f->fd, temp_folder, 0, err);
 
 	while (!rc) {
 		ssize_t n = read(from, piece, PIECE);
@@ -79,9 +65,8 @@ static int spool(struct csv_file *f, int from, const char *temp_folder, struct e
 			rc = err_errno(err, ERR_INPUT, errno, "%s: cannot be read", f->name);
 		if (n <= 0)
 			break;
-		failed = write_all(f->fd, piece, (size_t)n);
-		if (failed)
-			rc = err_errno(err, ERR_SYSTEM, failed,
+		if (file_write_all(f->fd, piece, (size_t)n))
+			rc = err_errno(err, ERR_SYSTEM, errno,
 				"%s: cannot be copied into a temporary file in %s", f->name,
 				temp_folder ? temp_folder : FOLDER);
 		f->size += (size_t)n;

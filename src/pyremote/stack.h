@@ -142,9 +142,6 @@ uint64_t stack_raw_read(const struct layout *l, const uint8_t *at, struct stack_
 /* Do the frames say which of them runs? Then one copy can do. */
 bool stack_tops_tell(const struct layout *l);
 
-/* Do two copies of a frame agree? Its instruction may have moved, where asked for. */
-bool stack_frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t *b, bool may_move);
-
 /* Follows the frames through the copies, into raws, and proves them. */
 enum stack_walk stack_walk(const struct layout *l, struct stack_raws *raws, struct python_thread *t,
 	const uint8_t *copies, uint64_t *missing);

@@ -202,7 +202,8 @@ static enum stack_walk walk_frames(const struct look *k, uint64_t address, uint6
 
 /* ---- proving, by two copies ---- */
 
-bool stack_frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t *b, bool may_move)
+/* Do two copies of a frame agree? Its instruction may have moved, where asked for. */
+static bool frame_agrees(const struct layout *l, const uint8_t *a, const uint8_t *b, bool may_move)
 {
 	if (u64_at(a + l->frame.code) != u64_at(b + l->frame.code) ||
 		u64_at(a + l->frame.previous) != u64_at(b + l->frame.previous))
@@ -230,7 +231,7 @@ static bool agree(const struct look *k, size_t from, size_t may_move)
 		const uint8_t *a = k->a + k->raws->items[i].at;
 
 		for (size_t copy = 1; copy < w->copies; copy++)
-			if (!stack_frame_agrees(k->l, a, a + copy * w->bytes, i < may_move))
+			if (!frame_agrees(k->l, a, a + copy * w->bytes, i < may_move))
 				return false;
 	}
 	return true;
@@ -272,7 +273,6 @@ static bool all_execute(const struct look *k)
 
 static size_t innermost_from(const struct stack_raws *raws, size_t i)
 {
-
 	while (i < raws->n && raws->items[i].flags & RAW_SHIM)
 		i++;
 	return i;
@@ -339,7 +339,8 @@ static enum stack_walk prove_by_tops(const struct look *k)
 		return of_heap ? WALK_LOOSER : WALK_LOOSE;
 	if (loose < raws->n && !agree(k, loose, innermost + 1))
 		return WALK_TORN;
-	drop_inner(raws, begin);
+	if (begin)
+		drop_inner(raws, begin);
 	return WALK_WHOLE;
 }
 
